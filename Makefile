@@ -1,0 +1,47 @@
+# make demo   trains a small model on synthetic nuclei and shows what it finds (about four minutes on two cores)
+# make test   ruff, mypy, pytest
+# make lint   ruff and mypy only
+# PYTHON      the Python to build .venv with, 3.11 or newer
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := demo
+BUNDLE := bundles/unet_dsb
+export MONAI_FAIL_ON_DUPLICATE_CONFIG := 1
+
+.PHONY: demo test lint clean
+.DELETE_ON_ERROR:
+
+# The stamp is written last, so an installation that was interrupted is taken up again.
+.venv/installed-%: requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements$(if $(filter dev,$*),-dev).txt
+	@touch $@
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+demo: .venv/installed-run
+	@rm -rf $(DEMO)
+	$(BIN)/python -m shared synthesize dsb --output $(DEMO)/raw --cases 48 --seed 0 --size 256x256
+	$(BIN)/python -m shared prepare dsb --source $(DEMO)/raw --output $(DEMO)/data
+	$(BIN)/python -m monai.bundle run training --config_file $(BUNDLE)/configs/train.json \
+	    --dataset_dir $(DEMO)/data --output_dir $(DEMO)/run --epochs 20 --val_interval 10
+	$(BIN)/python -m shared synthesize dsb --output $(DEMO)/unseen_raw --cases 8 --seed 1
+	@mkdir -p $(DEMO)/unseen && cp $(DEMO)/unseen_raw/*/images/*.png $(DEMO)/unseen/
+	$(BIN)/python -m monai.bundle run --config_file $(BUNDLE)/configs/inference.json \
+	    --dataset_dir $(DEMO)/unseen --output_dir $(DEMO)/found --checkpoint $(DEMO)/run/model.pt --save_overlay True
+	@$(BIN)/python -c 'import json; s = json.load(open("$(DEMO)/run/summary.json")); \
+	    print("\nheld-out pictures: " + ", ".join(f"{k} {s[k]:.3f}" for k in ("dice", "iou", "dsb_score", "ap50")))'
+	@echo "overlays, held out:  $(DEMO)/run/overlays/   (truth green, found magenta, both yellow)"
+	@echo "overlays, unseen:    $(DEMO)/found/*_overlay.png"
+	@echo "table of nuclei:     $(DEMO)/found/findings.csv"
+
+clean:
+	rm -rf $(DEMO) .venv
