@@ -1,0 +1,233 @@
+"""Prepare the nuclei of the 2018 Data Science Bowl: check everything, merge the masks, write ``datalist.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import zipfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ..atomic import atomic_write_text
+from ..errors import UserError
+from .dsb_case import CaseReport, convert_case
+from .dsb_source import INNER_ZIP, NOT_READ, Case, find_cases, find_inner_zip, list_members, open_reader
+from .dsb_summary import format_summary, summarise
+from .faults import Fault, raise_faults
+from .folds import assign_folds
+from .groups import read_groups
+
+__all__ = ["format_summary", "prepare"]
+
+ABOUT = {
+    "name": "2018 Data Science Bowl, stage 1, training set",
+    "description": "Nuclei in microscopy pictures of several stainings; each label map numbers its nuclei from 1",
+    "licence": "CC0-1.0 (Broad Bioimage Benchmark Collection, BBBC038v1)",
+    "labels": {"0": "background", "1": "nucleus"},
+}
+BLOCK = 4096  # bytes; a file takes whole blocks on the disk
+CHUNKS_PER_WORKER = 8  # each opens the zip anew (0.1 s): enough to share the work evenly and to move the progress bar
+
+
+def prepare(
+    source: str | Path,
+    output: str | Path,
+    groups: str | Path | None = None,
+    num_folds: int = 5,
+    seed: int = 0,
+    num_workers: int | None = None,
+) -> dict[str, Any]:
+    """Make a data set of Kaggle's ``stage1_train.zip``; ``output`` appears complete or not at all.
+
+    The pictures of a zip are copied byte for byte; those of a folder stay where they are and ``datalist.json`` refers
+    to them. The masks of a picture become one uint16 map ``labels/<id>.png``: the nuclei are numbered from 1 in the
+    order of their files' names, a pixel belongs to a mask where its value is above 127, and a pixel that several
+    nuclei claim goes to the smallest. The folds never split a group and spread the types of pictures evenly.
+
+    Args:
+        source: ``stage1_train.zip``, the zip of the whole competition, or the unpacked folder.
+        output: folder of the data set; must be new or empty.
+        groups: CSV file with the columns ``id`` and ``group``; by default each picture is its own group.
+        num_folds: number of folds, from 2 to the number of groups.
+        seed: of the folds.
+        num_workers: processes, at least 1; by default one per core.
+
+    Returns:
+        What ``format_summary`` tells.
+
+    Raises:
+        UserError: an option is wrong, or the data is: then all faults are listed at once.
+
+    Reference:
+        Caicedo et al., Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl, Nature Methods 16,
+        2019. https://bbbc.broadinstitute.org/BBBC038
+    """
+    source, output = Path(source).resolve(), Path(output).resolve()
+    workers = (os.cpu_count() or 1) if num_workers is None else num_workers
+    if workers < 1:
+        raise UserError(f"num_workers: {workers} is too few; give 1 or more")
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UserError(f"output: {output} exists and is not an empty folder; choose another, or delete it")
+    list_members(source)  # a wrong source is told before anything is made
+    part = _make_part(output)
+    try:
+        raw = _unpack_inner(source, part)
+        cases, faults = find_cases(list_members(raw))
+        if not cases and not faults:
+            raise UserError(
+                f"source: no <id>/images/*.png in {source}; give {INNER_ZIP} or the folder it was unpacked to"
+            )
+        ids = [case.id for case in cases]
+        group_of, group_faults = read_groups(Path(groups), ids) if groups else ({id_: id_ for id_ in ids}, [])
+        faults += group_faults + _fold_faults(ids, group_of, num_folds) + _space_faults(raw, cases, part)
+
+        if raw.is_file():
+            (part / "images").mkdir()
+        # With a fault found already nothing will be kept: the rest is only checked, so that all faults come in one go.
+        reports = _convert_all(raw, cases, None if faults else part, workers)
+        raise_faults(source, [*faults, *(fault for report in reports for fault in report.faults)])
+
+        folds = assign_folds([group_of[id_] for id_ in ids], [report.type for report in reports], num_folds, seed)
+        training = [
+            {
+                "id": case.id,
+                "image": _image_path(raw, case, output),
+                "label": f"labels/{case.id}.png",
+                "fold": fold,
+                "group": group_of[case.id],
+                "type": report.type,
+            }
+            for case, report, fold in zip(cases, reports, folds, strict=True)
+        ]
+        datalist = {**ABOUT, "num_folds": num_folds, "seed": seed, "training": training, "test": []}
+        atomic_write_text(part / "datalist.json", json.dumps(datalist, indent=1, ensure_ascii=False) + "\n")
+        if raw != source:
+            raw.unlink()
+        written = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
+        if output.exists():
+            output.rmdir()
+        part.rename(output)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return {
+        **summarise(reports),
+        "groups": len({case["group"] for case in training}),
+        "extra_group_ids": len(set(group_of) - set(ids)),
+        "folds": [folds.count(fold) for fold in range(num_folds)],
+        "bytes": written,
+        "datalist": str(output / "datalist.json"),
+    }
+
+
+def _make_part(output: Path) -> Path:
+    """Make the folder in which everything grows until it is renamed, in place of one left by a run that was killed."""
+    part = output.with_name(f".{output.name}.part")
+    try:
+        if part.exists():
+            shutil.rmtree(part)
+        (part / "labels").mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"output: cannot write {part} ({error.strerror}); choose a folder you may write to") from error
+    return part
+
+
+def _unpack_inner(source: Path, part: Path) -> Path:
+    """Unpack a zip within the zip, since reading in it needs jumps that a compressed member does not allow.
+
+    Returns:
+        The zip or folder that holds the cases: ``source`` itself, or the unpacked zip.
+    """
+    inner = None if source.is_dir() else find_inner_zip(list_members(source))
+    if inner is None:
+        return source
+    if inner.size > (free := shutil.disk_usage(part).free):
+        raise_faults(source, [_space_fault(inner.size, free)])
+    target = part / INNER_ZIP
+    try:
+        with zipfile.ZipFile(source) as archive, archive.open(inner.name) as packed, target.open("wb") as file:
+            shutil.copyfileobj(packed, file)
+        zipfile.ZipFile(target).close()  # tells now, by the name that the user knows, if it was cut short
+    except NOT_READ as error:
+        raise UserError(f"source: {inner.name} in {source} is damaged ({error}); download it again") from error
+    return target
+
+
+def _fold_faults(ids: Sequence[str], group_of: Mapping[str, str], num_folds: int) -> list[str]:
+    """What the folds need is known now, their strata only when the pictures have been read."""
+    if not ids or not set(ids) <= set(group_of):
+        return []
+    try:
+        assign_folds([group_of[id_] for id_ in ids], ids, num_folds, seed=0)
+    except UserError as error:
+        return [str(error)]
+    return []
+
+
+def _space_faults(raw: Path, cases: Sequence[Case], part: Path) -> list[str]:
+    """The masks stand for the label maps, which come out smaller than all of them together."""
+    needed = 2 * BLOCK * len(cases) + sum(mask.size for case in cases for mask in case.masks)
+    if raw.is_file():
+        needed += sum(image.size for case in cases for image in case.images)
+    free = shutil.disk_usage(part).free
+    return [_space_fault(needed, free)] if needed > free else []
+
+
+def _space_fault(needed: int, free: int) -> str:
+    wrong = f"needs about {needed / 1e6:,.1f} MB, the disk has {free / 1e6:,.1f} MB free"
+    return str(Fault("output", wrong, "free some space or choose another disk"))
+
+
+def _image_path(raw: Path, case: Case, output: Path) -> str:
+    """Path of a picture from the folder of ``datalist.json``; absolute only if it lies on another drive."""
+    if raw.is_file():
+        return f"images/{case.id}.png"
+    picture = raw / case.images[0].name
+    try:
+        return Path(os.path.relpath(picture, output)).as_posix()
+    except ValueError:
+        return picture.as_posix()
+
+
+def _convert_all(raw: Path, cases: Sequence[Case], part: Path | None, workers: int) -> list[CaseReport]:
+    """Convert the cases in several processes; a report each, in their order."""
+    count = min(workers * CHUNKS_PER_WORKER, len(cases))
+    chunks = [cases[i::count] for i in range(count)]
+    reports: dict[str, CaseReport] = {}
+    with tqdm(total=len(cases), desc="prepare", unit="picture", disable=None) as bar:
+
+        def collect(done: Sequence[CaseReport]) -> None:
+            reports.update({report.id: report for report in done})
+            bar.update(len(done))
+
+        if workers == 1:
+            for chunk in chunks:
+                collect(_convert_chunk(raw, chunk, part))
+        else:
+            # Ctrl-C reaches every process of the terminal: the workers end at once, and this one tidies up.
+            pool = ProcessPoolExecutor(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL))
+            try:
+                for future in as_completed([pool.submit(_convert_chunk, raw, chunk, part) for chunk in chunks]):
+                    collect(future.result())
+            except BrokenProcessPool as error:
+                raise UserError("num_workers: a worker was killed, perhaps for want of memory; give fewer") from error
+            finally:
+                pool.shutdown(cancel_futures=True)
+    return [reports[case.id] for case in cases]
+
+
+def _convert_chunk(raw: Path, cases: Sequence[Case], part: Path | None) -> list[CaseReport]:
+    """Convert some cases into the folder ``part``, or only check them if it is ``None``."""
+    reports = []
+    with open_reader(raw) as read:
+        for case in cases:
+            label = part / "labels" / f"{case.id}.png" if part else None
+            image = part / "images" / f"{case.id}.png" if part and raw.is_file() else None
+            reports.append(convert_case(case, read, label, image))
+    return reports

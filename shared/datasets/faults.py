@@ -1,0 +1,39 @@
+"""The faults of a data set, collected so that a person sees all of them in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import UserError
+
+__all__ = ["Fault", "raise_faults"]
+
+MAX_SHOWN = 100
+
+
+class Fault(Exception):
+    """One thing that is wrong with one file; reads ``file: what is wrong -> remedy``.
+
+    Example:
+        >>> str(Fault("a.png", "is empty", "download it again"))
+        'a.png: is empty -> download it again'
+    """
+
+    def __init__(self, file: object, wrong: str, remedy: str) -> None:
+        super().__init__(f"{file}: {wrong} -> {remedy}")
+
+
+def raise_faults(source: object, faults: Sequence[str]) -> None:
+    """Raise one ``UserError`` that lists the first 100 of ``faults`` and counts the rest; do nothing if there are none.
+
+    Args:
+        source: what was checked, e.g. the path of the zip.
+        faults: one line each, as ``str(Fault(...))`` gives it.
+    """
+    if not faults:
+        return
+    lines = list(faults[:MAX_SHOWN])
+    if len(faults) > MAX_SHOWN:
+        lines.append(f"... and {len(faults) - MAX_SHOWN} more")
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    raise UserError("\n  ".join([f"{source}: {count}; nothing was written:", *lines]))

@@ -1,0 +1,65 @@
+"""Folds of a cross-validation: groups kept together, picture types and case counts spread evenly."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from hashlib import sha256
+
+from ..errors import UserError
+
+__all__ = ["assign_folds"]
+
+
+def assign_folds(groups: Sequence[str], strata: Sequence[str], num_folds: int, seed: int) -> list[int]:
+    """Give each case the number of its fold.
+
+    The groups are shuffled by ``seed``, then dealt out one by one, those with most cases first. Each goes to the fold
+    that holds the fewest cases of its stratum, among equals to the one with the fewest cases, then to the lowest
+    number. A group of several strata goes where their counts, weighted by its own, have the least sum. No fold stays
+    empty.
+
+    The shuffle sorts by a hash of seed and group, so that the folds are the same on every machine and for every order
+    of the cases.
+
+    Args:
+        groups: group of each case, e.g. the patient or the culture plate; a group never spans two folds.
+        strata: type of each case, e.g. size and staining of the picture.
+        num_folds: number of folds, from 2 to the number of groups.
+        seed: any whole number; another seed gives other folds.
+
+    Returns:
+        A number from 0 to ``num_folds - 1`` per case, in the order of the cases.
+
+    Raises:
+        UserError: ``num_folds`` is below 2 or above the number of groups.
+        ValueError: ``groups`` and ``strata`` differ in length.
+
+    Example:
+        >>> assign_folds(["a", "a", "b", "c", "d"], ["dark", "dark", "dark", "bright", "bright"], num_folds=2, seed=0)
+        [0, 0, 1, 1, 0]
+    """
+    if len(groups) != len(strata):
+        raise ValueError(f"strata must have one entry per case: got {len(strata)} for {len(groups)} groups")
+    strata_of: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for group, stratum in zip(groups, strata, strict=True):
+        strata_of[group][stratum] += 1
+    if num_folds < 2:
+        raise UserError(f"num_folds: {num_folds} is too few; give 2 or more")
+    if len(strata_of) < num_folds:
+        raise UserError(
+            f"num_folds: {num_folds} folds cannot be made of {len(strata_of)} groups, which are never split; "
+            f"give fewer folds or more cases"
+        )
+
+    def deal_order(group: str) -> tuple[int, bytes]:
+        return -strata_of[group].total(), sha256(f"{seed} {group}".encode()).digest()
+
+    fold_of: dict[str, int] = {}
+    held: list[Counter[str]] = [Counter() for _ in range(num_folds)]
+    for group in sorted(strata_of, key=deal_order):
+        own = strata_of[group]
+        *_, fold = min((sum(own[s] * there[s] for s in own), there.total(), n) for n, there in enumerate(held))
+        held[fold] += own
+        fold_of[group] = fold
+    return [fold_of[group] for group in groups]

@@ -1,0 +1,56 @@
+"""The table that says which cases belong together, e.g. pictures cut from one slide."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import UserError
+from .faults import Fault
+
+__all__ = ["read_groups"]
+
+COLUMNS = ("id", "group")
+
+
+def read_groups(path: Path, ids: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Read a CSV file with the columns ``id`` and ``group``.
+
+    Args:
+        path: the table; it may hold more ids than the data, since it may cover a larger release.
+        ids: the cases that need a group.
+
+    Returns:
+        The group of every id in the table, and one line per fault.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if not path.is_file():
+        raise UserError(f"groups: {path} does not exist; give a CSV file with the columns id,group, or leave it out")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file)
+            columns = table.fieldnames or []
+            rows = [(table.line_num, row) for row in table]
+    except (UnicodeDecodeError, csv.Error) as error:
+        return {}, [str(Fault(path, f"no CSV in UTF-8 ({error})", "save it as such"))]
+    if missing := [column for column in COLUMNS if column not in columns]:
+        wrong = f"lacks the column {' and '.join(missing)}; it has {', '.join(columns) or 'none'}"
+        return {}, [str(Fault(path, wrong, "name the columns id,group in the first line"))]
+
+    group_of: dict[str, str] = {}
+    faults = []
+    for line, row in rows:
+        id_, group = ((row[column] or "").strip() for column in COLUMNS)
+        if not id_ or not group:
+            faults.append(str(Fault(f"{path}, line {line}", "no id or no group", "complete or delete the line")))
+        elif id_ in group_of:
+            faults.append(str(Fault(f"{path}, line {line}", f"id {id_} occurs twice", "keep one of the lines")))
+        else:
+            group_of[id_] = group
+    if lacking := sorted(set(ids) - set(group_of)):
+        names = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
+        faults.append(str(Fault(path, f"lacks {len(lacking)} ids of the data: {names}", "add them")))
+    return group_of, faults
