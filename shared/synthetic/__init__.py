@@ -1,0 +1,1 @@
+"""Learnable stand-ins for the data sets, in their raw layouts."""
