@@ -1,0 +1,5 @@
+"""MONAI dictionary transforms."""
+
+from .split_nuclei import SplitNucleid
+
+__all__ = ["SplitNucleid"]
