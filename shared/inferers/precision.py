@@ -1,0 +1,67 @@
+"""Runs the network, and only the network, in the precision asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from monai.inferers import Inferer
+
+__all__ = ["PrecisionInferer", "bfloat16_is_fast"]
+
+
+def bfloat16_is_fast(device: torch.device) -> bool:
+    """Whether ``device`` computes convolutions in bfloat16 in hardware (CUDA from Ampere on; AMX or AVX512-BF16)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return False
+
+
+class PrecisionInferer(Inferer):
+    """Wraps an inferer so that each call of the network runs under autocast and returns float32.
+
+    Sliding windows, blending, loss and metrics stay outside and in float32. bfloat16 has the range of float32, so
+    training needs no gradient scaler. MONAI's own ``amp`` arguments of trainer and evaluator are fixed to CUDA and stay
+    off.
+
+    Args:
+        inferer: any MONAI inferer; it decides how the picture is cut and blended.
+        amp: ``"auto"`` takes bfloat16 where the device computes it in hardware and float32 elsewhere; ``True`` takes
+            bfloat16 in any case; ``False`` takes float32.
+
+    Raises:
+        ValueError: ``amp`` is none of these.
+
+    Shape:
+        As the wrapped inferer; lists, tuples and dictionaries of outputs are kept, each element as float32.
+    """
+
+    def __init__(self, inferer: Inferer, amp: bool | str = "auto") -> None:
+        super().__init__()
+        if amp not in ("auto", True, False):
+            raise ValueError(f"amp must be 'auto', True or False, got {amp!r}")
+        self.inferer = inferer
+        self.amp = amp
+
+    def __call__(self, inputs: torch.Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        device = inputs.device
+        low = bfloat16_is_fast(device) if self.amp == "auto" else bool(self.amp)
+
+        def in_precision(x: torch.Tensor, *more: Any, **options: Any) -> Any:
+            # A MetaTensor would carry its metadata through every layer; the network needs the numbers only.
+            plain = x.as_tensor() if hasattr(x, "as_tensor") else x
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+                return _to_float32(network(plain, *more, **options))
+
+        return self.inferer(inputs, in_precision, *args, **kwargs)
+
+
+def _to_float32(output: Any) -> Any:
+    if isinstance(output, torch.Tensor):
+        return output.float()
+    if isinstance(output, dict):
+        return {key: _to_float32(value) for key, value in output.items()}
+    return type(output)(_to_float32(value) for value in output)
