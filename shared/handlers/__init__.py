@@ -1,0 +1,23 @@
+"""What happens around training and evaluation, as Ignite handlers."""
+
+from .case_report import CaseReport
+from .checkpoint import Checkpoint
+from .clip_gradient import ClipGradient
+from .curves import Curves
+from .overlays import Overlays
+from .progress import Progress
+from .reseed import Reseed
+from .save_instances import SaveInstances
+from .submission import Submission
+
+__all__ = [
+    "CaseReport",
+    "Checkpoint",
+    "ClipGradient",
+    "Curves",
+    "Overlays",
+    "Progress",
+    "Reseed",
+    "SaveInstances",
+    "Submission",
+]

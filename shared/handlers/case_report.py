@@ -1,0 +1,102 @@
+"""A row per case and a summary, from the metrics an evaluator has computed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ignite.engine import Events
+from monai.engines import Workflow
+from monai.utils import string_list_all_gather
+
+from ..atomic import atomic_write_text
+
+__all__ = ["CaseReport", "case_scores"]
+
+
+def case_scores(engine: Workflow, cases: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The metrics of each case from ``engine.state.metric_details``.
+
+    Args:
+        engine: evaluator whose metrics keep details: a tensor of one row per case and one column per class each.
+        cases: one text per case, in the order in which the evaluator saw them.
+
+    Returns:
+        ``{case: {metric: value}}``; with several classes the metric's name carries the class, ``dice_1``.
+    """
+    scores: dict[str, dict[str, float]] = {case: {} for case in cases}
+    for name, details in engine.state.metric_details.items():
+        values = details.detach().cpu().numpy().reshape(len(cases), -1)
+        classes = values.shape[1]
+        for case, row in zip(cases, values, strict=True):
+            scores[case] |= {(name if classes == 1 else f"{name}_{c}"): float(v) for c, v in enumerate(row, start=1)}
+    return scores
+
+
+class CaseReport:
+    """Writes ``metrics.csv`` (a row per case) and ``summary.json`` (means and counts) when an evaluation has ended.
+
+    A value that is undefined for a case is an empty cell; the means leave it out and ``undefined`` counts it.
+
+    Args:
+        output_dir: folder for both files.
+        group_by: key of the cases, such as ``type``, by whose values the summary also averages.
+        facts: what the summary shall say besides, such as split and checkpoint.
+    """
+
+    def __init__(self, output_dir: str | Path, group_by: str = "type", facts: dict[str, Any] | None = None) -> None:
+        self.output_dir = Path(output_dir)
+        self.group_by = group_by
+        self.facts = facts or {}
+        self.cases: list[str] = []
+
+    def attach(self, engine: Workflow) -> None:
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.remember)
+        engine.add_event_handler(Events.COMPLETED, self.write)
+
+    def start(self, engine: Workflow) -> None:
+        """Forget the cases of an earlier run."""
+        self.cases = []
+
+    def remember(self, engine: Workflow) -> None:
+        """Note which cases the evaluator has just seen; JSON, so that processes can exchange them as text."""
+        self.cases += [json.dumps([item["id"], item.get(self.group_by, "")]) for item in engine.state.batch]
+
+    def write(self, engine: Workflow) -> None:
+        """Write both files on the first process."""
+        scores = case_scores(engine, string_list_all_gather(self.cases))
+        if engine.state.rank > 0:
+            return
+        rows = [(*json.loads(case), values) for case, values in scores.items()]
+        rows.sort(key=lambda row: row[0])
+        metrics = list(dict.fromkeys(name for *_, values in rows for name in values))
+
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["id", self.group_by, *metrics])
+        for case, group, values in rows:
+            writer.writerow(
+                [case, group, *("" if np.isnan(values[name]) else f"{values[name]:.6f}" for name in metrics)]
+            )
+        atomic_write_text(self.output_dir / "metrics.csv", text.getvalue())
+
+        def means(chosen: list[dict[str, float]]) -> dict[str, Any]:
+            return {"cases": len(chosen)} | {name: _mean([values[name] for values in chosen]) for name in metrics}
+
+        summary = means([values for *_, values in rows])
+        summary["undefined"] = {name: sum(bool(np.isnan(values[name])) for *_, values in rows) for name in metrics}
+        groups = sorted({group for _, group, _ in rows})
+        summary[f"by_{self.group_by}"] = {g: means([values for _, group, values in rows if group == g]) for g in groups}
+        atomic_write_text(self.output_dir / "summary.json", json.dumps(self.facts | summary, indent=1) + "\n")
+
+
+def _mean(values: list[float]) -> float | None:
+    """Mean of the defined values, None when there is none (JSON knows no NaN)."""
+    defined = [value for value in values if not np.isnan(value)]
+    return round(float(np.mean(defined)), 6) if defined else None

@@ -1,0 +1,160 @@
+"""Saves what a run needs to go on exactly where it was, and the best network."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from ignite.engine import Events
+from monai.engines import Workflow
+
+from ..atomic import atomic_path
+from ..errors import UserError
+
+__all__ = ["Checkpoint"]
+
+KEPT = 2  # the newest and its predecessor
+
+
+class Checkpoint:
+    """Saves the state of the run at the end of an epoch and the best network as ``model.pt``.
+
+    It belongs after the handlers that validate and step the schedule, so that a checkpoint holds a finished epoch.
+    Files appear under a temporary name and are renamed, so there is never half a checkpoint. When the run is stopped,
+    by Ctrl-C, by SIGTERM or by an error, the state of the last finished epoch is saved if it was not yet, and the run
+    ends.
+
+    Args:
+        output_dir: ``model.pt`` (the network's state dict) goes here, resumable states into ``checkpoints/``. network:
+        the network in training. optimizer: its optimiser. lr_scheduler: its learning-rate schedule, if there is one.
+        validator: evaluator whose key metric chooses the best network: larger is better, NaN never is. Without it the
+        last
+            network is the best.
+        interval: epochs between two resumable states; the last epoch is always saved.
+        resume: whether to go on from the newest state in ``checkpoints/``, if there is one.
+        early_stop: stop when the best network is this many epochs old; None never stops early.
+
+    Raises:
+        ValueError: ``interval`` or ``early_stop`` is less than 1.
+        UserError: the state to resume from belongs to another network or cannot be read.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | Path,
+        network: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        lr_scheduler: Any = None,
+        validator: Workflow | None = None,
+        interval: int = 1,
+        resume: bool = False,
+        early_stop: int | None = None,
+    ) -> None:
+        for name, value in (("interval", interval), ("early_stop", early_stop)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be 1 epoch at least, got {value}")
+        self.model_file = Path(output_dir) / "model.pt"
+        self.folder = Path(output_dir) / "checkpoints"
+        self.parts = {"network": network, "optimizer": optimizer, "lr_scheduler": lr_scheduler}
+        self.validator = validator
+        self.interval = interval
+        self.resume = resume
+        self.early_stop = early_stop
+        self.best: dict[str, float] = {"metric": math.nan, "epoch": 0}
+        self.unsaved: dict[str, Any] | None = None
+        self.logger = logging.getLogger(__name__)
+
+    def attach(self, engine: Workflow) -> None:
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.finish_epoch)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self.stop)
+
+    def start(self, engine: Workflow) -> None:
+        """Load the newest state when asked to; the trainer then goes on with the epoch after it."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _end_process)
+        if self.resume and (states := self._states()):
+            self._load(engine, states)
+            if engine.state.epoch >= engine.state.max_epochs or self._stops_early(engine.state.epoch):
+                engine.terminate()
+
+    def _load(self, engine: Workflow, states: list[Path]) -> None:
+        try:
+            state = torch.load(states[-1], map_location="cpu", weights_only=True)
+            for name, part in self.parts.items():
+                if part is not None:
+                    part.load_state_dict(state[name])
+        except Exception as error:
+            remedy = f"delete it to go on from {states[-2].name}" if len(states) > 1 else "start a new run"
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(f"resume: {states[-1]} cannot be loaded ({reason}); {remedy}") from error
+        self.best = state["best"]
+        engine.state.epoch = state["epoch"]
+        engine.state.iteration = state["iteration"]
+        self.logger.info("resumed from %s after epoch %d", states[-1], state["epoch"])
+
+    def finish_epoch(self, engine: Workflow) -> None:
+        """Save the network when it is the best so far, then the state when its turn has come."""
+        epoch = engine.state.epoch
+        last = epoch == engine.state.max_epochs
+        if self._is_best(epoch) or (last and self.best["epoch"] == 0):
+            self.best = {"metric": self._metric(epoch), "epoch": epoch}
+            with atomic_path(self.model_file) as temporary:
+                torch.save(self.parts["network"].state_dict(), temporary)
+        self.unsaved = {"epoch": epoch, "iteration": engine.state.iteration, "best": self.best}
+        self.unsaved |= {name: part.state_dict() for name, part in self.parts.items() if part is not None}
+        if self._stops_early(epoch):
+            self.logger.info("no better network since epoch %d: stopped early", self.best["epoch"])
+            engine.terminate()
+            last = True
+        if last or epoch % self.interval == 0:
+            self._save()
+        else:  # the next step changes the tensors in place
+            self.unsaved = copy.deepcopy(self.unsaved)
+
+    def stop(self, engine: Workflow, error: BaseException) -> None:
+        """Save what the interval has left unsaved and let the error go on its way."""
+        self._save()
+        if states := self._states():
+            self.logger.info(
+                "stopped; go on with --output_dir %s --resume True (%s)", self.folder.parent, states[-1].name
+            )
+        raise error
+
+    def _save(self) -> None:
+        if self.unsaved is None:
+            return
+        with atomic_path(self.folder / f"epoch_{self.unsaved['epoch']:05d}.pt") as temporary:
+            torch.save(self.unsaved, temporary)
+        self.unsaved = None
+        for old in self._states()[:-KEPT]:
+            old.unlink()
+
+    def _metric(self, epoch: int) -> float:
+        """The validator's key metric of this epoch, NaN when it did not run."""
+        if self.validator is None or self.validator.state.epoch != epoch:
+            return math.nan
+        return float(self.validator.state.metrics[self.validator.state.key_metric_name])
+
+    def _is_best(self, epoch: int) -> bool:
+        if self.validator is None:
+            return True
+        metric = self._metric(epoch)
+        return not math.isnan(metric) and not metric <= self.best["metric"]
+
+    def _stops_early(self, epoch: int) -> bool:
+        return self.early_stop is not None and epoch - self.best["epoch"] >= self.early_stop
+
+    def _states(self) -> list[Path]:
+        return sorted(self.folder.glob("epoch_*.pt"))
+
+
+def _end_process(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -1,0 +1,164 @@
+"""Writes what inference found in pictures: label maps and a table of findings."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ignite.engine import Events
+from monai.engines import Workflow
+from PIL import Image
+from skimage.measure import regionprops
+
+from ..atomic import atomic_path, atomic_write_text
+from ..errors import UserError
+from .overlays import draw_contours, rows_first
+
+__all__ = ["SaveInstances"]
+
+SECONDS_BETWEEN_TABLES = 10
+COLUMNS = ("picture", "count", "id", "area_px", "centroid_x", "centroid_y", "box_x", "box_y", "box_w", "box_h",
+           "mean_intensity", "error")  # fmt: skip
+
+
+class SaveInstances:
+    """Writes ``<stem>_seg.png`` (16 bit, 0 background, 1 .. n instances, the picture's own size) and ``findings.csv``.
+
+    Sub-folders of the input are mirrored. ``findings.csv`` holds per picture one row with its ``count`` and one row per
+    instance with its ``id`` in the label map, area in pixels, centroid and box in pixels from the upper left corner,
+    and mean intensity of the picture as stored (mean over its channels).
+
+    A picture that could not be read arrives as an item with an ``error``; it gets a row that says so, the others are
+    done, and when all are through the run ends with an error. The table is renewed every few seconds, so that little is
+    lost when the power goes: what is in it is done.
+
+    Args:
+        input_dir: folder that was read; names in the table are relative to it.
+        output_dir: folder to write to.
+        save_probability: also write ``<stem>_probability.png``, 16 bit, 65535 is 1.
+        save_overlay: also write ``<stem>_overlay.png``, the picture with the outlines of what was found.
+        skip_existing: keep the rows of an earlier run for the pictures that are not segmented again.
+    """
+
+    def __init__(
+        self,
+        input_dir: str | Path,
+        output_dir: str | Path,
+        save_probability: bool = False,
+        save_overlay: bool = False,
+        skip_existing: bool = False,
+    ) -> None:
+        self.input_dir, self.output_dir = Path(input_dir), Path(output_dir)
+        if self.input_dir.is_file():
+            self.input_dir = self.input_dir.parent
+        self.save_probability, self.save_overlay = save_probability, save_overlay
+        self.skip_existing = skip_existing
+        self.table = self.output_dir / "findings.csv"
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.written = 0.0
+        self.logger = logging.getLogger(__name__)
+
+    def attach(self, engine: Workflow) -> None:
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.save)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.write_table)
+        engine.add_event_handler(Events.COMPLETED, self.report)
+
+    def start(self, engine: Workflow) -> None:
+        """Take up the rows of an earlier run."""
+        if self.skip_existing and self.table.is_file():
+            with self.table.open(newline="", encoding="utf-8") as file:
+                for row in csv.DictReader(file):
+                    self.rows.setdefault(row["picture"], []).append({key: value for key, value in row.items() if value})
+
+    def save(self, engine: Workflow) -> None:
+        """Write the files of the pictures just segmented."""
+        for item, output in zip(engine.state.batch, engine.state.output, strict=True):
+            name = Path(item["image_file"]).relative_to(self.input_dir).as_posix()
+            if item["error"]:
+                self.logger.error("%s", item["error"])
+                self.rows[name] = [{"picture": name, "error": item["error"]}]
+                continue
+            instances = rows_first(output["pred"])[0]
+            if instances.max() > 65535:
+                raise UserError(
+                    f"{item['image_file']}: {instances.max()} instances do not fit into 16 bit; cut the picture"
+                )
+            target = self.output_dir / item["id"]
+            self._write(target, "seg", instances.astype(np.uint16))
+            if self.save_probability:
+                probability = rows_first(output["probability"])[0]
+                self._write(target, "probability", np.round(65535 * probability).astype(np.uint16))
+            if self.save_overlay:
+                image = rows_first(item["image"]).transpose(1, 2, 0)
+                self._write(target, "overlay", draw_contours(image, instances))
+            self.rows[name] = [{"picture": name} | row for row in measure(instances, rows_first(item["raw"]))]
+        if time.monotonic() - self.written > SECONDS_BETWEEN_TABLES:
+            self.write_table(engine)
+
+    def write_table(self, engine: Workflow) -> None:
+        """Write the rows known so far."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for _, rows in sorted(self.rows.items()):
+            writer.writerows(rows)
+        atomic_write_text(self.table, text.getvalue())
+        self.written = time.monotonic()
+
+    def report(self, engine: Workflow) -> None:
+        """Say what was done; pictures that could not be read end the run with an error."""
+        rows = [row for of_picture in self.rows.values() for row in of_picture]
+        failed, counts = sum("error" in row for row in rows), [int(row["count"]) for row in rows if "count" in row]
+        self.logger.info("%d pictures, %d instances found; table: %s", len(counts), sum(counts), self.table)
+        if failed:
+            raise UserError(
+                f"{failed} of {len(self.rows)} pictures could not be read, the others are done; see {self.table}"
+            )
+
+    def _write(self, target: Path, kind: str, pixels: np.ndarray) -> None:
+        with atomic_path(target.with_name(f"{target.name}_{kind}.png")) as temporary:
+            Image.fromarray(pixels).save(temporary)
+
+
+def measure(instances: np.ndarray, raw: np.ndarray) -> list[dict[str, Any]]:
+    """Rows of the table for one picture: one with the count, then one per instance.
+
+    Args:
+        instances: label map, 0 is background.
+        raw: the picture as stored.
+
+    Shape:
+        ``instances`` (H, W), ``raw`` (C, H, W).
+
+    Example:
+        >>> rows = measure(np.array([[0, 5, 5]]), np.array([[[9, 2, 4]]]))
+        >>> rows[0]
+        {'count': 1}
+        >>> rows[1]["area_px"], rows[1]["centroid_x"], rows[1]["box_x"], rows[1]["box_w"], rows[1]["mean_intensity"]
+        (2, '1.50', 1, 2, '3.00')
+    """
+    regions = regionprops(instances, intensity_image=raw.mean(axis=0))
+    rows: list[dict[str, Any]] = [{"count": len(regions)}]
+    for region in regions:
+        top, left, bottom, right = region.bbox
+        row, column = region.centroid
+        rows.append(
+            {
+                "id": region.label,
+                "area_px": int(region.area),
+                "centroid_x": f"{column:.2f}",
+                "centroid_y": f"{row:.2f}",
+                "box_x": left,
+                "box_y": top,
+                "box_w": right - left,
+                "box_h": bottom - top,
+                "mean_intensity": f"{region.intensity_mean:.2f}",
+            }
+        )
+    return rows

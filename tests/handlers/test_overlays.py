@@ -1,0 +1,37 @@
+import numpy as np
+import torch
+from PIL import Image
+
+from shared.handlers import Overlays
+from shared.handlers.overlays import BOTH, PREDICTION, TRUTH, draw_contours
+
+
+def test_colours_say_who_drew_a_contour():
+    truth, found = np.zeros((5, 700), int), np.zeros((5, 700), int)
+    truth[1:4, 10:13] = truth[1:4, 30:33] = 1
+    found[1:4, 20:23] = found[1:4, 30:33] = 1
+    picture = draw_contours(np.full((5, 700, 1), 0.2), found, truth)
+    assert picture.shape == (5, 700, 3)
+    corner = [tuple(picture[1, x]) for x in (10, 20, 30)]
+    assert corner == [TRUTH, PREDICTION, BOTH]
+    assert tuple(picture[0, 0]) == (51, 51, 51)
+
+
+def test_small_pictures_are_enlarged_by_a_whole_factor():
+    assert draw_contours(np.zeros((7, 100, 3)), np.zeros((7, 100), int)).shape == (70, 1000, 3)
+    assert draw_contours(np.zeros((1, 1, 3)), np.zeros((1, 1), int)).shape == (1024, 1024, 3)
+    assert draw_contours(np.zeros((3, 2000, 3)), np.zeros((3, 2000), int)).shape == (3, 2000, 3)
+
+
+def test_worst_median_and_best_are_written(evaluator, tmp_path):
+    def case(name, found, truth):
+        image, label = torch.zeros(1, 7, 5), torch.zeros(1, 7, 5)  # MONAI's order: width 7, height 5
+        image[:, :found] = label[:, :truth] = 1
+        return {"id": name, "image": image, "label": label}
+
+    cases = [case("half", 2, 4), case("sub/full", 4, 4), case("most", 3, 4), case("empty", 0, 0)]
+    evaluator(cases, [Overlays(tmp_path, "dice")]).run()
+    names = sorted(path.name for path in (tmp_path / "overlays").iterdir())
+    assert names == ["best_dice_1.000_sub__full.png", "median_dice_0.857_most.png", "worst_dice_0.667_half.png"]
+    with Image.open(tmp_path / "overlays" / names[0]) as picture:
+        assert picture.width / picture.height == 7 / 5

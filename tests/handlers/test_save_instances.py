@@ -1,0 +1,88 @@
+import csv
+
+import numpy as np
+import pytest
+import torch
+from ignite.engine import Engine
+from PIL import Image
+
+from shared.errors import UserError
+from shared.handlers import SaveInstances
+from shared.handlers.save_instances import measure
+
+
+def segment(tmp_path, labels, errors, **options):
+    """Pass label maps, as inference would give them, through the handler."""
+
+    def step(engine, item):
+        name, instances, error = item
+        picture = torch.full((3, *instances.shape), 7.0)
+        engine.state.batch = [
+            {
+                "id": name,
+                "image_file": str(tmp_path / "in" / f"{name}.tif"),
+                "image": picture / 10,
+                "raw": picture,
+                "error": error,
+            }
+        ]
+        engine.state.output = [{"pred": instances[None], "probability": (instances[None] > 0).float()}]
+        return engine.state.output
+
+    engine = Engine(step)
+    SaveInstances(tmp_path / "in", tmp_path / "out", **options).attach(engine)
+    engine.run(list(zip([f"s/{n}" for n in range(len(labels))], labels, errors, strict=True)))
+
+
+def rows(tmp_path):
+    with (tmp_path / "out" / "findings.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_measurements_by_hand():
+    labels = np.zeros((5, 7), int)
+    labels[1:3, 2:6] = 1
+    labels[4, 0] = 3
+    raw = np.zeros((2, 5, 7))
+    raw[0, 1:3, 2:6], raw[:, 4, 0] = 8, 6
+    count, first, second = measure(labels, raw)
+    assert count == {"count": 2}
+    box = {"box_x": 2, "box_y": 1, "box_w": 4, "box_h": 2}
+    centroid = {"centroid_x": "3.50", "centroid_y": "1.50"}
+    assert first == {"id": 1, "area_px": 8, **centroid, **box, "mean_intensity": "4.00"}
+    assert (second["id"], second["area_px"], second["box_x"], second["box_y"]) == (3, 1, 0, 4)
+    assert second["mean_intensity"] == "6.00"
+
+
+def test_the_map_has_the_picture_s_orientation_and_16_bit(tmp_path):
+    labels = torch.zeros(7, 5, dtype=torch.int32)  # width 7, height 5
+    labels[6, 0] = 300
+    segment(tmp_path, [labels], [""], save_probability=True, save_overlay=True)
+    with Image.open(tmp_path / "out" / "s" / "0_seg.png") as written:
+        pixels = np.asarray(written)
+    assert (pixels.shape, pixels.dtype, pixels[0, 6], pixels.sum()) == ((5, 7), np.uint16, 300, 300)
+    with Image.open(tmp_path / "out" / "s" / "0_probability.png") as written:
+        assert np.asarray(written)[0, 6] == 65535
+    assert (tmp_path / "out" / "s" / "0_overlay.png").is_file()
+    assert [(r["picture"], r["count"], r["id"]) for r in rows(tmp_path)] == [
+        ("s/0.tif", "1", ""),
+        ("s/0.tif", "", "300"),
+    ]
+
+
+def test_a_picture_that_cannot_be_read_is_a_row_and_an_error_at_the_end(tmp_path):
+    empty = torch.zeros(2, 3, dtype=torch.int32)
+    with pytest.raises(UserError, match="1 of 3 pictures could not be read, the others are done"):
+        segment(tmp_path, [empty, empty, empty], ["", "1.tif: cut short", ""])
+    assert [(r["picture"], r["count"], r["error"]) for r in rows(tmp_path)] == [
+        ("s/0.tif", "0", ""),
+        ("s/1.tif", "", "1.tif: cut short"),
+        ("s/2.tif", "0", ""),
+    ]
+    assert sorted(p.name for p in (tmp_path / "out" / "s").iterdir()) == ["0_seg.png", "2_seg.png"]
+
+
+def test_more_instances_than_16_bit_hold_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="65536 instances do not fit into 16 bit"):
+        segment(tmp_path, [torch.full((1, 1), 65536, dtype=torch.int32)], [""])
+    assert not list((tmp_path / "out").rglob("*.png"))
