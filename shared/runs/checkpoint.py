@@ -1,0 +1,66 @@
+"""Weights for evaluation, inference and a good start."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from monai.networks.utils import copy_model_state
+
+from ..errors import UserError
+
+__all__ = ["load_checkpoint", "load_pretrained"]
+
+
+def load_checkpoint(path: str | Path, network: torch.nn.Module) -> None:
+    """Load ``path`` into ``network``, strictly; half-precision weights become the network's own precision.
+
+    Args:
+        path: a state dict, or a dictionary that holds one under ``model`` or ``network``.
+        network: the network to fill.
+
+    Raises:
+        UserError: the file is not there, cannot be read, or belongs to another network.
+    """
+    state = _read_state("checkpoint", path)
+    try:
+        network.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"checkpoint: {path} belongs to another network ({reason})") from error
+
+
+def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
+    """Load those weights of ``path`` that fit ``network`` by name and shape, and name the rest in the log.
+
+    So a network for other channels or classes starts from all but its first or last layer.
+
+    Args:
+        path: as for ``load_checkpoint``.
+        network: the network to start.
+
+    Raises:
+        UserError: the file is not there, cannot be read, or nothing in it fits.
+    """
+    state = _read_state("pretrained", path)
+    _, loaded, left = copy_model_state(network, state)
+    if not loaded:
+        raise UserError(f"pretrained: nothing in {path} fits the network; it belongs to another one")
+    logger = logging.getLogger(__name__)
+    logger.info("pretrained: %d of %d tensors taken from %s", len(loaded), len(loaded) + len(left), path)
+    for name in left:
+        logger.info("pretrained: not taken: %s", name)
+
+
+def _read_state(option: str, path: str | Path) -> Any:
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{option}: {path} does not exist; name a model.pt, such as that of a training run")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, OSError, ValueError) as error:
+        raise UserError(f"{option}: {path} is no readable checkpoint ({str(error).splitlines()[0]})") from error
+    return content.get("model", content.get("network", content)) if isinstance(content, dict) else content

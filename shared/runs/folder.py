@@ -1,0 +1,42 @@
+"""The folder of a run: its name and that nothing in it is overwritten."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ..errors import UserError
+
+__all__ = ["claim_folder", "new_folder"]
+
+
+def new_folder(root: str | Path) -> str:
+    """Name a folder below ``root`` by the time of day, for runs that are not told where to write.
+
+    Args:
+        root: such as ``runs/unet_dsb``.
+    """
+    return str(Path(root) / time.strftime("%Y%m%d-%H%M%S"))
+
+
+def claim_folder(output_dir: str | Path, may_exist: bool, knob: str) -> None:
+    """Make ``output_dir``, or refuse it when there is something in it.
+
+    Args:
+        output_dir: folder to write to.
+        may_exist: whether an earlier run may be in it.
+        knob: the option that allows that, for the message.
+
+    Raises:
+        UserError: it is not empty, is a file, or cannot be written.
+    """
+    path = Path(output_dir)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not may_exist and any(path.iterdir()):
+            raise UserError(f"output_dir: {path} is not empty; name another folder, or go on in it with --{knob} True")
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"output_dir: {path} cannot be written ({error.strerror}); name another folder") from error
