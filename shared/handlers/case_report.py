@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,15 @@ def case_scores(engine: Workflow, cases: Sequence[str]) -> dict[str, dict[str, f
         cases: one text per case, in the order in which the evaluator saw them.
 
     Returns:
-        ``{case: {metric: value}}``; with several classes the metric's name carries the class, ``dice_1``.
+        ``{case: {metric: value}}``; with several classes it is their mean, and ``dice_1`` and so on stand beside it.
     """
     scores: dict[str, dict[str, float]] = {case: {} for case in cases}
     for name, details in engine.state.metric_details.items():
         values = details.detach().cpu().numpy().reshape(len(cases), -1)
-        classes = values.shape[1]
         for case, row in zip(cases, values, strict=True):
-            scores[case] |= {(name if classes == 1 else f"{name}_{c}"): float(v) for c, v in enumerate(row, start=1)}
+            scores[case][name] = _mean(row)
+            if len(row) > 1:
+                scores[case] |= {f"{name}_{number}": float(value) for number, value in enumerate(row, start=1)}
     return scores
 
 
@@ -87,7 +89,7 @@ class CaseReport:
         atomic_write_text(self.output_dir / "metrics.csv", text.getvalue())
 
         def means(chosen: list[dict[str, float]]) -> dict[str, Any]:
-            return {"cases": len(chosen)} | {name: _mean([values[name] for values in chosen]) for name in metrics}
+            return {"cases": len(chosen)} | {name: _rounded(_mean([c[name] for c in chosen])) for name in metrics}
 
         summary = means([values for *_, values in rows])
         summary["undefined"] = {name: sum(bool(np.isnan(values[name])) for *_, values in rows) for name in metrics}
@@ -96,7 +98,12 @@ class CaseReport:
         atomic_write_text(self.output_dir / "summary.json", json.dumps(self.facts | summary, indent=1) + "\n")
 
 
-def _mean(values: list[float]) -> float | None:
-    """Mean of the defined values, None when there is none (JSON knows no NaN)."""
+def _mean(values: Sequence[float] | np.ndarray) -> float:
+    """Mean of the defined values, NaN when there is none."""
     defined = [value for value in values if not np.isnan(value)]
-    return round(float(np.mean(defined)), 6) if defined else None
+    return float(np.mean(defined)) if defined else math.nan
+
+
+def _rounded(value: float) -> float | None:
+    """For JSON, which knows no NaN."""
+    return None if math.isnan(value) else round(value, 6)

@@ -22,16 +22,17 @@ from .overlays import draw_contours, rows_first
 __all__ = ["SaveInstances"]
 
 SECONDS_BETWEEN_TABLES = 10
-COLUMNS = ("picture", "count", "id", "area_px", "centroid_x", "centroid_y", "box_x", "box_y", "box_w", "box_h",
+COLUMNS = ("picture", "count", "id", "class", "area_px", "centroid_x", "centroid_y", "box_x", "box_y", "box_w", "box_h",
            "mean_intensity", "error")  # fmt: skip
 
 
 class SaveInstances:
     """Writes ``<stem>_seg.png`` (16 bit, 0 background, 1 .. n instances, the picture's own size) and ``findings.csv``.
 
-    Sub-folders of the input are mirrored. ``findings.csv`` holds per picture one row with its ``count`` and one row per
-    instance with its ``id`` in the label map, area in pixels, centroid and box in pixels from the upper left corner,
-    and mean intensity of the picture as stored (mean over its channels).
+    With several classes ``<stem>_class.png`` holds the class of each pixel. Sub-folders of the input are mirrored.
+    ``findings.csv`` holds per picture one row with its ``count`` and one row per instance with its ``id`` in the label
+    map, area in pixels, centroid and box in pixels from the upper left corner, and mean intensity of the picture as
+    stored (mean over its channels).
 
     A picture that could not be read arrives as an item with an ``error``; it gets a row that says so, the others are
     done, and when all are through the run ends with an error. The table is renewed every few seconds, so that little is
@@ -40,7 +41,7 @@ class SaveInstances:
     Args:
         input_dir: folder that was read; names in the table are relative to it.
         output_dir: folder to write to.
-        save_probability: also write ``<stem>_probability.png``, 16 bit, 65535 is 1.
+        save_probability: also write ``<stem>_probability.png``, 16 bit, 65535 is 1; of several classes the likeliest.
         save_overlay: also write ``<stem>_overlay.png``, the picture with the outlines of what was found.
         skip_existing: keep the rows of an earlier run for the pictures that are not segmented again.
     """
@@ -91,13 +92,19 @@ class SaveInstances:
                 )
             target = self.output_dir / item["id"]
             self._write(target, "seg", instances.astype(np.uint16))
+            probability = rows_first(output["probability"])
+            if len(probability) > 1:
+                self._write(
+                    target, "class", np.where(instances > 0, probability.argmax(axis=0) + 1, 0).astype(np.uint8)
+                )
             if self.save_probability:
-                probability = rows_first(output["probability"])[0]
-                self._write(target, "probability", np.round(65535 * probability).astype(np.uint16))
+                self._write(target, "probability", np.round(65535 * probability.max(axis=0)).astype(np.uint16))
             if self.save_overlay:
                 image = rows_first(item["image"]).transpose(1, 2, 0)
                 self._write(target, "overlay", draw_contours(image, instances))
-            self.rows[name] = [{"picture": name} | row for row in measure(instances, rows_first(item["raw"]))]
+            self.rows[name] = [
+                {"picture": name} | row for row in measure(instances, rows_first(item["raw"]), probability)
+            ]
         if time.monotonic() - self.written > SECONDS_BETWEEN_TABLES:
             self.write_table(engine)
 
@@ -126,31 +133,35 @@ class SaveInstances:
             Image.fromarray(pixels).save(temporary)
 
 
-def measure(instances: np.ndarray, raw: np.ndarray) -> list[dict[str, Any]]:
+def measure(instances: np.ndarray, raw: np.ndarray, probability: np.ndarray) -> list[dict[str, Any]]:
     """Rows of the table for one picture: one with the count, then one per instance.
 
     Args:
         instances: label map, 0 is background.
         raw: the picture as stored.
+        probability: of each class; an instance belongs to the class that is likeliest on the mean.
 
     Shape:
-        ``instances`` (H, W), ``raw`` (C, H, W).
+        ``instances`` (H, W), ``raw`` (C, H, W), ``probability`` (classes, H, W).
 
     Example:
-        >>> rows = measure(np.array([[0, 5, 5]]), np.array([[[9, 2, 4]]]))
+        >>> rows = measure(np.array([[0, 5, 5]]), np.array([[[9, 2, 4]]]), np.array([[[0.1, 0.9, 0.8]]]))
         >>> rows[0]
         {'count': 1}
         >>> rows[1]["area_px"], rows[1]["centroid_x"], rows[1]["box_x"], rows[1]["box_w"], rows[1]["mean_intensity"]
         (2, '1.50', 1, 2, '3.00')
     """
-    regions = regionprops(instances, intensity_image=raw.mean(axis=0))
+    values = np.moveaxis(np.concatenate([raw.mean(axis=0, keepdims=True), probability]), 0, -1)
+    regions = regionprops(instances, intensity_image=values)
     rows: list[dict[str, Any]] = [{"count": len(regions)}]
     for region in regions:
         top, left, bottom, right = region.bbox
         row, column = region.centroid
+        brightness, *likelihood = region.intensity_mean
         rows.append(
             {
                 "id": region.label,
+                "class": int(np.argmax(likelihood)) + 1,
                 "area_px": int(region.area),
                 "centroid_x": f"{column:.2f}",
                 "centroid_y": f"{row:.2f}",
@@ -158,7 +169,7 @@ def measure(instances: np.ndarray, raw: np.ndarray) -> list[dict[str, Any]]:
                 "box_y": top,
                 "box_w": right - left,
                 "box_h": bottom - top,
-                "mean_intensity": f"{region.intensity_mean:.2f}",
+                "mean_intensity": f"{brightness:.2f}",
             }
         )
     return rows

@@ -105,7 +105,7 @@ class SplitNucleid(MapTransform):
         ValueError: an argument is out of its range.
 
     Shape:
-        Probability (1, W, H) in [0, 1], result (1, W, H) with int32 ids.
+        Probability (C, W, H) in [0, 1], of several classes the likeliest counts; result (1, W, H) with int32 ids.
     """
 
     def __init__(
@@ -125,9 +125,6 @@ class SplitNucleid(MapTransform):
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
         result = dict(data)
         for key in self.key_iterator(result):
-            probability = convert_to_numpy(result[key])
-            if probability.shape[0] != 1:
-                raise ValueError(f"{key} must have one channel, got the shape {probability.shape}")
-            nuclei = self.split(probability[0])
+            nuclei = self.split(convert_to_numpy(result[key]).max(axis=0))
             result[key] = convert_to_dst_type(nuclei[None], result[key], dtype=torch.int32)[0]
         return result

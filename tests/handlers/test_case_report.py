@@ -45,3 +45,11 @@ def test_a_second_run_starts_afresh(evaluator, tmp_path):
     engine.state.epoch = engine.state.iteration = 0
     engine.run()
     assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 2
+
+
+def test_several_classes_get_their_mean_and_a_column_each(evaluator, tmp_path):
+    image, label = torch.tensor([[[1.0, 1, 0]], [[0, 0, 0]]]), torch.tensor([[[1.0, 0, 0]], [[0, 0, 1]]])
+    evaluator([{"id": "a", "image": image, "label": label}], [CaseReport(tmp_path)]).run()
+    header, row = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert header == "id,type,dice,dice_1,dice_2"
+    assert row == "a,,0.333333,0.666667,0.000000"

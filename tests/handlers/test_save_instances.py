@@ -45,11 +45,13 @@ def test_measurements_by_hand():
     labels[4, 0] = 3
     raw = np.zeros((2, 5, 7))
     raw[0, 1:3, 2:6], raw[:, 4, 0] = 8, 6
-    count, first, second = measure(labels, raw)
+    probability = np.stack([labels == 1, labels == 3]).astype(float)
+    count, first, second = measure(labels, raw, probability)
     assert count == {"count": 2}
     box = {"box_x": 2, "box_y": 1, "box_w": 4, "box_h": 2}
     centroid = {"centroid_x": "3.50", "centroid_y": "1.50"}
-    assert first == {"id": 1, "area_px": 8, **centroid, **box, "mean_intensity": "4.00"}
+    assert first == {"id": 1, "class": 1, "area_px": 8, **centroid, **box, "mean_intensity": "4.00"}
+    assert second["class"] == 2
     assert (second["id"], second["area_px"], second["box_x"], second["box_y"]) == (3, 1, 0, 4)
     assert second["mean_intensity"] == "6.00"
 

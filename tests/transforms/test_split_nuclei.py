@@ -142,6 +142,8 @@ def test_the_transform_keeps_what_is_known_of_the_picture():
     assert type(SplitNucleid("pred")({"pred": torch.tensor(probability)[None]})["pred"]) is torch.Tensor
 
 
-def test_the_transform_takes_one_channel():
-    with pytest.raises(ValueError, match=r"pred must have one channel, got the shape \(2, 5, 7\)"):
-        SplitNucleid("pred")({"pred": torch.zeros(2, 5, 7)})
+def test_of_several_classes_the_likeliest_counts():
+    probability = torch.zeros(2, 5, 7)
+    probability[0, :, :2], probability[1, :, 4:] = 0.9, 0.8
+    nuclei = SplitNucleid("pred", min_area=1)({"pred": probability})["pred"]
+    assert nuclei.tolist() == [[[1, 1, 0, 0, 2, 2, 2]] * 5]
