@@ -1,0 +1,8 @@
+"""What lies on disk: verified, converted, listed, split and read."""
+
+from .datalist import select_cases
+from .listing import list_pictures
+from .picture import LabelReader, PictureReader
+from .tolerant import TolerantDataset
+
+__all__ = ["LabelReader", "PictureReader", "TolerantDataset", "list_pictures", "select_cases"]

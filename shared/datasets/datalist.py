@@ -1,0 +1,125 @@
+"""`datalist.json`: which pictures there are and which fold each belongs to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from .folds import assign_folds
+
+__all__ = ["PARTS", "read_datalist", "select_cases"]
+
+PARTS = ("training", "validation", "fold", "test")
+VALIDATION_SHARE = 8  # one case in eight of the training folds chooses the checkpoint
+
+
+def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
+    """Read and check ``<dataset_dir>/datalist.json``; paths of the cases come back absolute.
+
+    Args:
+        dataset_dir: folder made by ``python -m shared prepare``, or any folder with a hand-written ``datalist.json`` in
+            the Decathlon form: ``{"labels": {"0": "background", ...}, "training": [{"id", "image", "label",
+            "fold"}]}``.
+
+    Raises:
+        UserError: the file is not there, is no JSON, lacks an entry, or names files that do not exist.
+    """
+    path = Path(dataset_dir) / "datalist.json"
+    if not path.is_file():
+        raise UserError(
+            f"dataset_dir: no datalist.json in {dataset_dir}; make one with `python -m shared prepare`, see its --help"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: no valid JSON ({error}); run `prepare` again or mend the file") from error
+    if not isinstance(content, dict) or not isinstance(content.get("training"), list):
+        raise UserError(f'{path}: no list named "training" in it; run `prepare` again or mend the file')
+
+    faults: list[str] = []
+    seen: set[str] = set()
+    for section in ("training", "test"):
+        for number, case in enumerate(content.setdefault(section, [])):
+            faults += _check_case(case, f"{section}[{number}]", section, path.parent, seen)
+    if faults:
+        shown = "\n  ".join(faults[:20]) + (f"\n  ... and {len(faults) - 20} more" if len(faults) > 20 else "")
+        raise UserError(f"{path}: {len(faults)} faults; run `prepare` again or mend the file:\n  {shown}")
+    return content
+
+
+def _check_case(case: Any, where: str, section: str, root: Path, seen: set[str]) -> list[str]:
+    """Make the paths of one entry absolute and return what is wrong with it."""
+    wanted = ("id", "image", "label", "fold") if section == "training" else ("id", "image")
+    if not isinstance(case, dict):
+        return [f"{where}: not an object"]
+    if missing := [key for key in wanted if key not in case]:
+        return [f"{where}: lacks {', '.join(missing)}"]
+    if case["id"] in seen:
+        return [f"{where}: id {case['id']} occurs twice"]
+    seen.add(case["id"])
+    if "fold" in case and not isinstance(case["fold"], int):
+        return [f"{where}: fold is {case['fold']!r}, not a whole number"]
+    faults = []
+    for key in ("image", "label"):
+        if key not in case:
+            continue
+        names = case[key] if isinstance(case[key], list) else [case[key]]
+        files = [root / name for name in names]
+        faults += [f"{where}: {file} does not exist" for file in files if not file.is_file()]
+        case[key] = [str(file) for file in files] if isinstance(case[key], list) else str(files[0])
+    return faults
+
+
+def select_cases(
+    dataset_dir: str | Path, part: str, fold: int = 0, num_classes: int | None = None
+) -> list[dict[str, Any]]:
+    """Return the cases of one part of a data set.
+
+    ``fold`` is held out: it is scored and takes no part in any choice. Of the other folds about one case in eight,
+    whole groups and spread over the picture types, forms ``validation``, which chooses the checkpoint; the rest is
+    ``training``.
+
+    Args:
+        dataset_dir: folder with ``datalist.json``.
+        part: ``training``, ``validation``, ``fold`` (the one held out) or ``test``.
+        fold: number of the fold held out; -1 holds none out.
+        num_classes: number of classes besides background that the caller is made for.
+
+    Returns:
+        Cases with absolute paths; each also carries the data set's ``kind`` of label, ``instances`` unless it says so.
+
+    Raises:
+        UserError: no such fold or part, nothing in it, or another number of classes.
+    """
+    if part not in PARTS:
+        raise UserError(f"split: there is no part {part!r}; take one of {', '.join(PARTS)}")
+    content = read_datalist(dataset_dir)
+    cases = content["training"]
+    if part == "test":
+        chosen = content["test"]
+    else:
+        folds = sorted({case["fold"] for case in cases})
+        if fold not in folds and fold != -1:
+            raise UserError(f"fold: {fold} is not in {Path(dataset_dir) / 'datalist.json'}; it has {folds}")
+        chosen = [case for case in cases if (case["fold"] == fold) == (part == "fold")]
+        if part != "fold":
+            chosen = _training_or_validation(chosen, part)
+    classes = len(content.get("labels", {})) - 1
+    if num_classes is not None and classes > 0 and classes != num_classes:
+        raise UserError(f"num_classes: {dataset_dir} has {classes}, not {num_classes}; add --num_classes {classes}")
+    if not chosen:
+        raise UserError(f"split: nothing belongs to {part!r} of {dataset_dir} with fold {fold} held out")
+    return [{**case, "kind": content.get("kind", "instances")} for case in chosen]
+
+
+def _training_or_validation(cases: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:
+    groups = [str(case.get("group", case["id"])) for case in cases]
+    shares = min(VALIDATION_SHARE, len(set(groups)))
+    if shares < 2:
+        raise UserError(
+            "fold: the training folds need two groups at least: one to learn from, one to choose the checkpoint"
+        )
+    share_of = assign_folds(groups, [str(case.get("type", "")) for case in cases], shares, seed=0)
+    return [case for case, share in zip(cases, share_of, strict=True) if (share == 0) == (part == "validation")]

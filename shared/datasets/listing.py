@@ -1,0 +1,75 @@
+"""The pictures of a folder, ready for inference."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from .picture import PICTURE_SUFFIXES
+
+__all__ = ["list_pictures"]
+
+
+def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing: bool = False) -> list[dict[str, Any]]:
+    """List the pictures of a folder and its sub-folders, or one picture.
+
+    What lies in ``output_dir`` is not input, even when ``output_dir`` is inside ``dataset_dir``.
+
+    Args:
+        dataset_dir: a folder, or the path of one picture. Suffixes count in any case.
+        output_dir: where the results will go.
+        skip_existing: leave out pictures whose label map and row in ``findings.csv`` are already there.
+
+    Returns:
+        Sorted cases ``{"id", "image", "image_file"}``; the id is the path below the folder without its suffix.
+
+    Raises:
+        UserError: no such folder, no picture in it, or two pictures whose results would have one name.
+    """
+    root, output = Path(dataset_dir), Path(output_dir).resolve()
+    if root.is_file():
+        files, root = [root], root.parent
+    elif root.is_dir():
+        if root.resolve() == output:
+            raise UserError(f"output_dir: {output_dir} is also dataset_dir; name another folder for the results")
+        files = sorted(
+            file
+            for file in root.rglob("*")
+            if file.suffix.lower() in PICTURE_SUFFIXES
+            and file.is_file()
+            and not file.name.startswith(".")
+            and output not in file.resolve().parents
+        )
+    else:
+        raise UserError(f"dataset_dir: {dataset_dir} does not exist; name a folder of pictures or one picture")
+    if not files:
+        raise UserError(f"dataset_dir: no picture ({', '.join(PICTURE_SUFFIXES)}) in {dataset_dir} or below it")
+
+    names: dict[str, Path] = {}
+    clashes = []
+    for file in files:
+        name = file.relative_to(root).with_suffix("").as_posix()
+        if (other := names.setdefault(name, file)) is not file:
+            clashes.append(f"{other} and {file}")
+    if clashes:
+        raise UserError(
+            "dataset_dir: these would write one result; rename or move one of each pair:\n  " + "\n  ".join(clashes)
+        )
+    done = _finished(output) if skip_existing else set()
+    return [
+        {"id": name, "image": str(file), "image_file": str(file)}
+        for name, file in names.items()
+        if file.relative_to(root).as_posix() not in done
+    ]
+
+
+def _finished(output: Path) -> set[str]:
+    """Pictures that an earlier run has finished, as ``findings.csv`` names them."""
+    table = output / "findings.csv"
+    if not table.is_file():
+        return set()
+    with table.open(newline="", encoding="utf-8") as file:
+        counted = [Path(row["picture"]) for row in csv.DictReader(file) if row["count"]]
+    return {name.as_posix() for name in counted if (output / name.with_name(f"{name.stem}_seg.png")).is_file()}

@@ -1,0 +1,58 @@
+"""A dataset that goes on past a file which cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from monai.data import Dataset
+
+from ..errors import UserError
+
+__all__ = ["TolerantDataset"]
+
+
+class TolerantDataset(Dataset):
+    """MONAI's ``Dataset`` whose unreadable items travel on with an ``error`` instead of ending the run.
+
+    Such an item has an empty picture of one pixel under ``image_key`` and under every name in ``copies``; each other
+    item has ``error`` empty. Only mistakes of the data (``UserError``) are passed on this way.
+
+    Args:
+        data: cases.
+        transform: what reads and prepares them.
+        image_key: key of the picture.
+        copies: keys under which the transform leaves further tensors.
+        channels: number of channels of the stand-in.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[dict[str, Any]],
+        transform: Callable[..., Any],
+        image_key: str = "image",
+        copies: Sequence[str] = (),
+        channels: int = 3,
+    ) -> None:
+        super().__init__(data, transform)
+        self.keys = (image_key, *copies)
+        self.channels = channels
+
+    def _transform(self, index: int) -> Any:
+        try:
+            return super()._transform(index) | {"error": ""}
+        except Exception as error:
+            cause = _user_error(error)
+            if cause is None:
+                raise
+            return (
+                self.data[index] | {key: torch.zeros(self.channels, 1, 1) for key in self.keys} | {"error": str(cause)}
+            )
+
+
+def _user_error(error: BaseException | None) -> UserError | None:
+    """The mistake behind an error that transforms have wrapped in their own."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__ or error.__context__
+    return error

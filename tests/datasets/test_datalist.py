@@ -1,0 +1,91 @@
+import json
+
+import pytest
+
+from shared.datasets import select_cases
+from shared.datasets.datalist import read_datalist
+from shared.errors import UserError
+
+
+def write(folder, cases, test=()):
+    (folder / "labels").mkdir()
+    for case in [*cases, *test]:
+        for key in ("image", "label"):
+            (folder / case[key]).touch()
+    (folder / "datalist.json").write_text(json.dumps({"training": cases, "test": list(test)}))
+    return folder
+
+
+def case(number, fold, group):
+    name = f"{number:02}"
+    return {"id": name, "image": f"{name}.png", "label": f"labels/{name}.png", "fold": fold, "group": group}
+
+
+@pytest.fixture
+def data(tmp_path):
+    cases = [case(n, n // 2 % 3, f"g{n // 2}") for n in range(48)]  # pairs form groups, three folds
+    return write(tmp_path, cases, [case(99, 0, "t")])
+
+
+def ids(cases):
+    return {c["id"] for c in cases}
+
+
+def test_the_parts_share_nothing_and_are_all_there_is(data):
+    parts = {part: select_cases(data, part, fold=1) for part in ("training", "validation", "fold", "test")}
+    assert ids(parts["fold"]) == {f"{n:02}" for n in range(48) if n // 2 % 3 == 1}
+    assert ids(parts["test"]) == {"99"}
+    assert len(parts["validation"]) == 4
+    sizes = [len(parts[p]) for p in ("training", "validation", "fold")]
+    assert sum(sizes) == len(ids(parts["training"]) | ids(parts["validation"]) | ids(parts["fold"])) == 48
+    groups = [{c["group"] for c in parts[p]} for p in ("training", "validation", "fold")]
+    assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
+
+
+def test_no_fold_held_out(data):
+    assert len(select_cases(data, "training", -1)) + len(select_cases(data, "validation", -1)) == 48
+    with pytest.raises(UserError, match="nothing belongs to 'fold'"):
+        select_cases(data, "fold", -1)
+
+
+def test_paths_are_relative_to_the_file(data):
+    assert select_cases(data, "test")[0]["label"] == str(data / "labels/99.png")
+
+
+@pytest.mark.parametrize(
+    ("part", "fold", "message"),
+    [
+        ("fold", 7, r"fold: 7 is not in .*datalist.json; it has \[0, 1, 2\]"),
+        ("train", 0, "no part 'train'; take one of"),
+    ],
+)
+def test_wrong_choices(data, part, fold, message):
+    with pytest.raises(UserError, match=message):
+        select_cases(data, part, fold)
+
+
+def test_no_file_and_no_json(tmp_path):
+    with pytest.raises(UserError, match=r"no datalist.json in .*; make one with `python -m shared prepare`"):
+        read_datalist(tmp_path)
+    (tmp_path / "datalist.json").write_text("{")
+    with pytest.raises(UserError, match="no valid JSON"):
+        read_datalist(tmp_path)
+    (tmp_path / "datalist.json").write_text("[]")
+    with pytest.raises(UserError, match='no list named "training"'):
+        read_datalist(tmp_path)
+
+
+def test_all_faults_at_once(data):
+    content = json.loads((data / "datalist.json").read_text())
+    content["training"][0]["fold"] = "zero"
+    content["training"][1]["id"] = "00"
+    del content["training"][2]["label"]
+    (data / "03.png").unlink()
+    (data / "datalist.json").write_text(json.dumps(content))
+    with pytest.raises(UserError) as raised:
+        read_datalist(data)
+    text = str(raised.value)
+    assert "4 faults" in text
+    for line in ("training[0]: fold is 'zero'", "training[1]: id 00 occurs twice", "training[2]: lacks label",
+                 f"training[3]: {data / '03.png'} does not exist"):  # fmt: skip
+        assert line in text
