@@ -1,0 +1,186 @@
+"""The commands of `python -m shared`. Each function is one command; its docstring is the command's help."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+import fire
+from fire.decorators import SetParseFns
+from fire.parser import DefaultParseValue
+
+from .errors import UserError
+
+__all__ = ["main"]
+
+PROGRAM = "python -m shared"
+
+
+def prepare_dsb(
+    source: str,
+    output: str,
+    groups: str | None = None,
+    num_folds: int = 5,
+    seed: int = 0,
+    num_workers: int | None = None,
+) -> str:
+    """Turn the 2018 Data Science Bowl's nuclei into a data set to train on.
+
+    Checks every file, merges the masks of each picture's nuclei into one label map and writes datalist.json with folds.
+    Pictures are never re-encoded: a zip is extracted, a folder is referenced. All faults are reported at once.
+
+    Options:
+        --source       stage1_train.zip as downloaded, the competition zip that holds it, or the unpacked folder
+        --output       folder of the data set; must be new or empty
+        --groups       table id,group: pictures of one group stay in one fold (default: each picture is its own group)
+        --num_folds    number of folds, 2 or more (default 5)
+        --seed         seed of the folds (default 0)
+        --num_workers  processes (default: one per core)
+
+    Example:
+        python -m shared prepare dsb --source stage1_train.zip --output data/dsb
+    """
+    from .datasets import dsb
+
+    return dsb.format_summary(dsb.prepare(source, output, groups, num_folds, seed, num_workers))
+
+
+def synthesize_dsb(output: str, cases: int = 40, seed: int = 0, size: str | None = None) -> str:
+    """Draw nuclei in the raw layout of the 2018 Data Science Bowl, to try everything without a download.
+
+    Options:
+        --output  folder to write; must be new or empty
+        --cases   number of pictures (default 40)
+        --seed    seed; one seed gives the same pictures anywhere (default 0)
+        --size    HEIGHTxWIDTH of every picture, such as 256x320 (default: a mixture of sizes)
+
+    Example:
+        python -m shared synthesize dsb --output data/dsb_raw --cases 40 --seed 0
+    """
+    from .synthetic import dsb
+
+    ids = dsb.synthesize(output, cases, seed, size)
+    return f"{len(ids)} pictures in {output}; next: {PROGRAM} prepare dsb --source {output} --output DIR"
+
+
+COMMANDS: dict[str, dict[str, Callable[..., str]]] = {
+    "prepare": {"dsb": prepare_dsb},
+    "synthesize": {"dsb": synthesize_dsb},
+}
+SUMMARIES = {
+    "prepare": "turn a data set as downloaded, or your own, into one to train on",
+    "synthesize": "draw a learnable stand-in for a data set, in its raw layout",
+}
+
+
+class UsageError(Exception):
+    """The command line itself is wrong; ends with exit code 2."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0 done, 1 a mistake in data or environment, 2 a wrong command line."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(words)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; nothing half-written is left", file=sys.stderr)
+        return 130
+
+
+def _run(words: list[str]) -> int:
+    wants_help = not words or any(word in ("-h", "--help", "help") for word in words)
+    names = [word for word in words if word not in ("-h", "--help", "help")]
+    if not names:
+        print(_overview())
+        return 0
+    verb = _choose(names[0], COMMANDS, "command")
+    sets = COMMANDS[verb]
+    if len(names) == 1 or names[1].startswith("-"):
+        if wants_help:
+            print(_verb_help(verb))
+            return 0
+        raise UsageError(f"{verb} what? One of: {', '.join(sets)}; see {PROGRAM} {verb} --help")
+    name = _choose(names[1], sets, "data set")
+    command, rest = sets[name], names[2:]
+    if wants_help:
+        print(_command_help(verb, name, command))
+        return 0
+    _check(command, rest, f"{PROGRAM} {verb} {name} --help")
+    fire.Fire(_with_types(command), command=rest, name=f"{PROGRAM} {verb} {name}")
+    return 0
+
+
+def _choose(word: str, known: Iterable[str], what: str) -> str:
+    if word in known:
+        return word
+    near = difflib.get_close_matches(word, list(known), n=1)
+    hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
+    raise UsageError(f"no {what} {word!r}{hint} See {PROGRAM} --help")
+
+
+def _check(command: Callable[..., str], rest: list[str], see: str) -> None:
+    """Refuse what Fire would answer with a page: unknown or missing options, values of a wrong type."""
+    parameters = inspect.signature(command).parameters
+    given: dict[str, str] = {}
+    position = 0
+    while position < len(rest):
+        word = rest[position]
+        if not word.startswith("--"):
+            raise UsageError(f"{word!r} stands without an option in front of it; see {see}")
+        name, equals, value = word[2:].partition("=")
+        if name not in parameters:
+            near = difflib.get_close_matches(name, list(parameters), n=1, cutoff=0.0)[0]
+            raise UsageError(f"no option --{name}; did you mean --{near}? See {see}")
+        if not equals:
+            position += 1
+            if position == len(rest) or rest[position].startswith("--"):
+                raise UsageError(f"--{name} needs a value; see {see}")
+            value = rest[position]
+        given[name] = value
+        position += 1
+    for name, parameter in parameters.items():
+        if name not in given and parameter.default is parameter.empty:
+            raise UsageError(f"--{name} is missing; see {see}")
+        if name in given and "int" in str(parameter.annotation) and not isinstance(DefaultParseValue(given[name]), int):
+            raise UsageError(f"--{name} takes a whole number, got {given[name]!r}; see {see}")
+
+
+def _with_types(command: Callable[..., str]) -> Callable[..., str]:
+    """Keep texts texts: Fire would read a folder called 2018 as a number."""
+    texts = {n: str for n, p in inspect.signature(command).parameters.items() if "str" in str(p.annotation)}
+    return SetParseFns(**texts)(command)
+
+
+def _overview() -> str:
+    lines = [f"usage: {PROGRAM} COMMAND DATA_SET --option value ...", "", "commands:"]
+    for verb, sets in COMMANDS.items():
+        lines.append(f"  {verb:12} {SUMMARIES[verb]} ({', '.join(sets)})")
+    lines += [
+        "",
+        f"{PROGRAM} COMMAND --help tells more about one.",
+        "Training, evaluation and inference: python -m monai.bundle run; see README.md.",
+    ]
+    return "\n".join(lines)
+
+
+def _verb_help(verb: str) -> str:
+    lines = [f"usage: {PROGRAM} {verb} DATA_SET --option value ...", "", "data sets:"]
+    for name, command in COMMANDS[verb].items():
+        lines.append(f"  {name:12} {(inspect.getdoc(command) or '').splitlines()[0]}")
+    return "\n".join([*lines, "", f"{PROGRAM} {verb} DATA_SET --help lists the options."])
+
+
+def _command_help(verb: str, name: str, command: Callable[..., str]) -> str:
+    words = [
+        f"--{option} {option.upper()}" if parameter.default is parameter.empty else f"[--{option} {option.upper()}]"
+        for option, parameter in inspect.signature(command).parameters.items()
+    ]
+    return f"usage: {PROGRAM} {verb} {name} {' '.join(words)}\n\n{inspect.getdoc(command)}"

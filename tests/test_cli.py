@@ -1,0 +1,64 @@
+import inspect
+
+import pytest
+
+from shared.cli import COMMANDS, main
+
+
+def error_of(capsys, *words):
+    code = main(words)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return code, err
+
+
+def test_help_at_every_level_names_what_is_below(capsys):
+    def help_of(*words):
+        assert main([*words, "--help"]) == 0
+        return capsys.readouterr().out
+
+    assert all(verb in help_of() for verb in COMMANDS)
+    for verb, sets in COMMANDS.items():
+        assert all(name in help_of(verb) for name in sets)
+        for name, command in sets.items():
+            options = help_of(verb, name).split("Options:")[1]
+            assert all(f"--{option}" in options for option in inspect.signature(command).parameters)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["prepair", "dsb"], "no command 'prepair'; did you mean prepare?"),
+        (["prepare"], "prepare what? One of: dsb"),
+        (["prepare", "dbs"], "no data set 'dbs'; did you mean dsb?"),
+        (["prepare", "dsb", "--sorce", "x", "--output", "y"], "no option --sorce; did you mean --source?"),
+        (["prepare", "dsb", "--output", "y"], "--source is missing"),
+        (["prepare", "dsb", "--source", "x", "--output"], "--output needs a value"),
+        (
+            ["prepare", "dsb", "--source", "x", "--output", "y", "--num_folds", "five"],
+            "--num_folds takes a whole number",
+        ),
+        (["prepare", "dsb", "stage1_train.zip"], "'stage1_train.zip' stands without an option"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_code_2(capsys, words, message):
+    code, err = error_of(capsys, *words)
+    assert code == 2
+    assert err.startswith(f"error: {message}")
+
+
+def test_a_mistake_in_the_data_is_one_line_and_exit_code_1(capsys, tmp_path):
+    code, err = error_of(
+        capsys, "prepare", "dsb", "--source", str(tmp_path / "2018"), "--output", str(tmp_path / "out")
+    )
+    assert code == 1
+    assert "2018 does not exist" in err
+
+
+def test_synthesize_then_prepare(capsys, tmp_path):
+    raw, data = str(tmp_path / "raw"), str(tmp_path / "data")
+    assert main(["synthesize", "dsb", "--output", raw, "--cases=4", "--size", "32x48"]) == 0
+    assert "prepare dsb --source" in capsys.readouterr().out
+    assert main(["prepare", "dsb", "--source", raw, "--output", data, "--num_folds", "2", "--num_workers", "1"]) == 0
+    assert "pictures   4 in 4 groups" in capsys.readouterr().out
