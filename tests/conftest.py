@@ -1,0 +1,29 @@
+"""Small synthetic data."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+os.environ["MONAI_FAIL_ON_DUPLICATE_CONFIG"] = "1"
+
+
+@pytest.fixture(scope="session")
+def nuclei_raw(tmp_path_factory):
+    """Twelve synthetic pictures in Kaggle's layout."""
+    from shared.synthetic import dsb
+
+    folder = tmp_path_factory.mktemp("nuclei") / "raw"
+    dsb.synthesize(folder, cases=12, seed=3, size="71x53")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def nuclei(nuclei_raw):
+    """The same as a prepared data set of three folds."""
+    from shared.datasets import dsb
+
+    folder = nuclei_raw.parent / "data"
+    dsb.prepare(nuclei_raw, folder, num_folds=3, num_workers=1)
+    return folder

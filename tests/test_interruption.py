@@ -1,0 +1,85 @@
+"""A run that is killed and resumed ends as if it had never stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from running import FEATURES, ROOT
+
+EPOCHS = 3
+
+
+def start(nuclei, output, *more):
+    config = str(ROOT / "bundles" / "unet_dsb" / "configs" / "train.json")
+    words = [sys.executable, "-m", "monai.bundle", "run", "training", "--config_file", config]
+    words += [
+        "--bundle_root",
+        str(ROOT / "bundles" / "unet_dsb"),
+        "--dataset_dir",
+        str(nuclei),
+        "--output_dir",
+        str(output),
+    ]
+    words += ["--epochs", str(EPOCHS), "--val_interval", "1", "--batch_size", "2", "--device", "cpu"]
+    words += ["--network_def::features", str(FEATURES), *more]
+    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+
+
+def finish(process):
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err[-3000:]
+
+
+def wait_for(process, path):
+    for _ in range(6000):
+        if path.exists():
+            return
+        assert process.poll() is None, process.stderr.read()[-3000:]
+        time.sleep(0.01)
+    raise TimeoutError(path)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(nuclei, tmp_path_factory):
+    output = tmp_path_factory.mktemp("uninterrupted") / "run"
+    finish(start(nuclei, output))
+    return output
+
+
+def assert_equal_runs(run, expected):
+    found, wanted = (torch.load(folder / "model.pt", weights_only=True) for folder in (run, expected))
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    assert (run / "metrics.csv").read_bytes() == (expected / "metrics.csv").read_bytes()
+
+
+@pytest.mark.parametrize("landmark", ["run.json", "checkpoints/epoch_00001.pt", "checkpoints/epoch_00003.pt"])
+def test_killed_at_any_moment_and_resumed(nuclei, uninterrupted, tmp_path, landmark):
+    run = tmp_path / "run"
+    process = start(nuclei, run)
+    wait_for(process, run / landmark)
+    process.kill()
+    process.communicate()
+    (run / "checkpoints").mkdir(exist_ok=True)
+    (run / "checkpoints" / ".epoch_00002.1.part.pt").write_bytes(b"PK half a checkpoint")  # killed while writing it
+    finish(start(nuclei, run, "--resume", "True"))
+    assert_equal_runs(run, uninterrupted)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
+def test_a_polite_end_saves_what_the_interval_left_unsaved(nuclei, uninterrupted, tmp_path, number, code):
+    run = tmp_path / "run"
+    process = start(nuclei, run, "--checkpoint_interval", "10")
+    wait_for(process, run / "curves.png")  # drawn at the end of the first epoch
+    time.sleep(0.1)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err[-3000:]
+    assert "Traceback" not in err
+    assert "--resume True" in err.splitlines()[-1]
+    finish(start(nuclei, run, "--resume", "True"))
+    assert_equal_runs(run, uninterrupted)

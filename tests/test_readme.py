@@ -1,0 +1,76 @@
+"""Every command of the README is run, in its order, with paths of the test and small knobs."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+from running import FEATURES, ROOT
+
+SETUP = ("git clone", "make ", "python -m venv", "pip install")  # what makes the environment this test runs in
+SMALL = ["--network_def::features", str(FEATURES), "--device", "cpu"]
+
+
+def commands():
+    blocks = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith(("python", "git", "make", "pip"))]
+
+
+@pytest.fixture
+def workplace(tmp_path, nuclei_raw):
+    """A folder that has what the README takes for granted: the download, the bundles and pictures of one's own."""
+    shutil.make_archive(str(tmp_path / "stage1_train"), "zip", nuclei_raw)
+    (tmp_path / "bundles").symlink_to(ROOT / "bundles")
+    (tmp_path / "my_images").mkdir()
+    for picture in sorted(nuclei_raw.glob("*/images/*.png"))[:2]:
+        shutil.copy(picture, tmp_path / "my_images")
+    return tmp_path
+
+
+def test_the_commands_of_the_readme(workplace):
+    done = []
+    for command in commands():
+        if command.startswith(SETUP):
+            continue
+        words = shlex.split(command)
+        if "training" in words:
+            words += ["--epochs", "1", "--val_interval", "1", "--batch_size", "4"]
+        if "monai.bundle" in words:
+            words += SMALL
+        words[0] = sys.executable
+        run = subprocess.run(
+            words, cwd=workplace, env=os.environ, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert run.returncode == 0, f"{command}\n{run.stderr[-3000:]}"
+        assert "Traceback" not in run.stderr
+        done.append(command)
+    assert len(done) >= 4
+    assert len(list((workplace / "out").glob("*_seg.png"))) == 2
+    assert (workplace / "runs" / "scores" / "fold_0" / "summary.json").is_file()
+
+
+def test_every_knob_the_readme_names_exists():
+    text = (ROOT / "README.md").read_text()
+    configs = "".join(path.read_text() for path in ROOT.glob("bundles/*/configs/*.json"))
+    cli = (ROOT / "shared" / "cli.py").read_text()
+    for option in set(re.findall(r"--([a-z_]+)", text)) - {"bundle_root", "config_file"}:
+        assert f'"{option}"' in configs or f"--{option}" in cli, option
+    for row in re.findall(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \|", text.split("## Knobs")[1], flags=re.MULTILINE):
+        for knob in re.findall(r"`([a-z_]+)`", row):
+            assert f'"{knob}"' in configs, knob
+
+
+def test_a_mistake_on_monai_s_command_line_is_one_line(workplace):
+    config = str(ROOT / "bundles" / "unet_dsb" / "configs" / "train.json")
+    words = [sys.executable, "-m", "monai.bundle", "run", "--config_file", config, "--leanring_rate", "3"]
+    run = subprocess.run(words, cwd=workplace, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert run.stderr.splitlines()[-1].startswith(
+        "error: --leanring_rate: no such option; did you mean --learning_rate?"
+    )
+    assert not (workplace / "runs").exists()

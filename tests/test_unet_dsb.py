@@ -1,0 +1,152 @@
+"""The shipped configurations of unet_dsb, run as they are but small."""
+
+import csv
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigParser
+from PIL import Image
+from running import ROOT, SMALL, TRAINING, run_bundle
+
+from shared.errors import UserError
+
+CONFIGS = ROOT / "bundles" / "unet_dsb" / "configs"
+
+
+def train(nuclei, output, **options):
+    options = TRAINING | {"dataset_dir": nuclei, "output_dir": output} | options
+    run_bundle("unet_dsb", ["train"], "training", **options)
+
+
+@pytest.fixture(scope="module")
+def trained(nuclei, tmp_path_factory):
+    """Two epochs, through the whole of ``run training``."""
+    output = tmp_path_factory.mktemp("trained") / "run"
+    train(nuclei, output, epochs=2)
+    return output
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def root_cause(error):
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def test_training_leaves_everything_a_run_should(trained, nuclei):
+    assert {path.name for path in trained.iterdir()} == {
+        *("checkpoints", "model.pt", "run.json", "curves.csv", "curves.png", "tensorboard"),
+        *("metrics.csv", "summary.json", "overlays"),
+    }
+    held_out = {c["id"] for c in json.loads((nuclei / "datalist.json").read_text())["training"] if c["fold"] == 0}
+    rows = table(trained / "metrics.csv")
+    assert {row["id"] for row in rows} == held_out
+    assert list(rows[0]) == ["id", "type", "dice", "iou", "dsb_score", "ap50"]
+    summary = json.loads((trained / "summary.json").read_text())
+    assert summary["cases"] == len(held_out)
+    assert summary["iou"] == pytest.approx(np.mean([float(row["iou"]) for row in rows if row["iou"]]), abs=1e-5)
+    assert len(list((trained / "overlays").iterdir())) == 3
+    assert [row["epoch"] for row in table(trained / "curves.csv")] == ["1", "2"]
+
+
+def test_one_seed_gives_one_result_and_a_resumed_run_the_same(trained, nuclei, tmp_path):
+    again, resumed = tmp_path / "again", tmp_path / "resumed"
+    train(nuclei, again, epochs=2)
+    shutil.copytree(again, resumed)
+    (resumed / "checkpoints" / "epoch_00002.pt").unlink()
+    train(nuclei, resumed, epochs=2, resume=True)
+    expected = torch.load(trained / "model.pt", weights_only=True)
+    for run in (again, resumed):
+        state = torch.load(run / "model.pt", weights_only=True)
+        assert all(torch.equal(state[name], value) for name, value in expected.items())
+        assert (run / "metrics.csv").read_bytes() == (trained / "metrics.csv").read_bytes()
+
+
+def test_evaluation_of_the_trained_network_repeats_its_scores(trained, nuclei, tmp_path):
+    options = SMALL | {"dataset_dir": nuclei, "output_dir": tmp_path, "checkpoint": trained / "model.pt"}
+    run_bundle("unet_dsb", ["train", "evaluate"], **options)
+    assert (tmp_path / "fold_0" / "metrics.csv").read_bytes() == (trained / "metrics.csv").read_bytes()
+    run_bundle("unet_dsb", ["train", "evaluate"], split="validation", **options)
+    assert json.loads((tmp_path / "validation" / "summary.json").read_text())["split"] == "validation"
+
+
+def test_inference_takes_any_size_and_goes_on_past_a_broken_file(trained, tmp_path):
+    pictures, output = tmp_path / "in", tmp_path / "out"
+    (pictures / "plate 1").mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    sizes = {"a.png": (1, 1), "plate 1/b.PNG": (37, 91), "c.tif": (128, 64)}
+    for name, size in sizes.items():
+        Image.fromarray(generator.integers(0, 255, size, dtype=np.uint8)).save(pictures / name)
+    (pictures / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n cut short")
+    options = SMALL | {"dataset_dir": pictures, "output_dir": output, "checkpoint": trained / "model.pt"}
+    with pytest.raises(Exception) as raised:
+        run_bundle("unet_dsb", ["inference"], save_overlay=True, save_probability=True, submission=True, **options)
+    assert "1 of 4 pictures could not be read" in str(root_cause(raised.value))
+    for name, size in sizes.items():
+        stem = output / name.rsplit(".", 1)[0]
+        with Image.open(f"{stem}_seg.png") as result:
+            assert (result.height, result.width) == size
+            assert np.asarray(result).dtype == np.uint16
+        assert stem.with_name(f"{stem.name}_overlay.png").is_file()
+        assert stem.with_name(f"{stem.name}_probability.png").is_file()
+    rows = table(output / "findings.csv")
+    counts = {row["picture"]: row["count"] for row in rows if not row["id"]}
+    assert set(counts) == {*sizes, "broken.png"}
+    assert sum(1 for row in rows if row["id"]) == sum(int(count) for count in counts.values() if count)
+    assert {row["ImageId"] for row in table(output / "submission.csv")} == {"a", "b", "c", "broken"}
+
+    # The broken file is mended, one result is lost: with skip_existing these two are done and nothing else.
+    Image.fromarray(np.zeros((5, 7), np.uint8)).save(pictures / "broken.png")
+    (output / "c_seg.png").unlink()
+    before = (output / "a_seg.png").stat().st_mtime_ns
+    run_bundle("unet_dsb", ["inference"], skip_existing=True, **options)
+    assert (output / "c_seg.png").is_file()
+    assert (output / "a_seg.png").stat().st_mtime_ns == before
+    again = {row["picture"]: row["count"] for row in table(output / "findings.csv") if not row["id"]}
+    assert again == counts | {"broken.png": "0"}
+
+
+def test_pretrained_weights_of_another_number_of_channels(trained, nuclei, tmp_path, caplog):
+    caplog.set_level("INFO")
+    train(
+        nuclei, tmp_path / "grey", pretrained=trained / "model.pt", channels=1, clip_gradient=1.0, accumulation_steps=2
+    )
+    assert "pretrained: not taken: conv_0.conv_0.conv.weight" in caplog.text
+    weights = torch.load(tmp_path / "grey" / "model.pt", weights_only=True)
+    assert weights["conv_0.conv_0.conv.weight"].shape[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fold": 9}, r"fold: 9 is not in .*datalist.json; it has \[0, 1, 2\]"),
+        ({"epochs": 0}, "epochs: 0 will not do; take a whole number of 1 or more"),
+        ({"pretrained": "none.pt"}, "pretrained: none.pt does not exist"),
+        ({"cache_rate": 2.0}, "cache_rate: 2.0 is out of range"),
+        ({"dataset_dir": "."}, "no datalist.json in ."),
+    ],
+)
+def test_wrong_values_end_before_any_work(nuclei, tmp_path, options, message):
+    with pytest.raises(Exception) as raised:
+        train(nuclei, tmp_path / "run", **options)
+    assert re.search(message, str(root_cause(raised.value)))
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_the_wiring_that_stands_twice_is_the_same():
+    train, inference = (ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "inference"))
+    assert train["network_def"] == inference["network_def"]
+    assert train["network"] == inference["network"]
+    reading = [t for t in inference["preprocessing"]["transforms"] if t["_target_"] != "CopyItemsd"]
+    assert reading == [t for t in train["train"]["deterministic_transforms"] if t["keys"] != "label"]
+    parts = [t for t in inference["postprocessing"]["transforms"] if "SplitNucleid" in t["_target_"]]
+    theirs = [t for t in train["evaluate"]["postprocessing"]["transforms"] if "SplitNucleid" in t["_target_"]]
+    assert [{**t, "keys": ""} for t in parts] == [{**t, "keys": ""} for t in theirs]
