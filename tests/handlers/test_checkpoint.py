@@ -1,0 +1,93 @@
+import math
+
+import pytest
+import torch
+from ignite.engine import Engine, Events
+
+from shared.errors import UserError
+from shared.handlers import Checkpoint
+
+
+def run(folder, metrics, epochs=None, **options):
+    """Train one weight, which counts the epochs, under a validator that scores them as told."""
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(network.weight)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    validator = Engine(lambda engine, batch: None)
+    validator.state.key_metric_name, validator.state.epoch = "dice", 0
+    trainer = Engine(lambda engine, batch: None)
+
+    @trainer.on(Events.EPOCH_COMPLETED)
+    def validate(engine):
+        with torch.no_grad():
+            network.weight += 1
+        if (metric := metrics[engine.state.epoch - 1]) is not None:
+            validator.state.epoch, validator.state.metrics = engine.state.epoch, {"dice": metric}
+
+    handler = Checkpoint(folder, network, optimizer, validator=validator, **options)
+    handler.attach(trainer)
+    trainer.state.max_epochs = epochs or len(metrics)
+    trainer.run([0], max_epochs=epochs or len(metrics))
+    return trainer, int(network.weight)
+
+
+def saved(folder):
+    return [path.name for path in sorted((folder / "checkpoints").iterdir())]
+
+
+def best(folder):
+    return int(torch.load(folder / "model.pt", weights_only=True)["weight"])
+
+
+def test_the_best_network_is_kept_and_a_tie_changes_nothing(tmp_path):
+    run(tmp_path, [0.1, 0.7, 0.7, 0.3])
+    assert best(tmp_path) == 2
+
+
+def test_undefined_is_never_best_unless_there_is_nothing_else(tmp_path):
+    run(tmp_path / "a", [math.nan, 0.1, math.nan])
+    assert best(tmp_path / "a") == 2
+    run(tmp_path / "b", [math.nan, None, math.nan])
+    assert best(tmp_path / "b") == 3
+
+
+def test_the_newest_two_states_at_the_interval_and_at_the_end(tmp_path):
+    run(tmp_path, [0.1] * 7, interval=3)
+    assert saved(tmp_path) == ["epoch_00006.pt", "epoch_00007.pt"]
+
+
+def test_resume_goes_on_with_the_weights_and_the_best_so_far(tmp_path):
+    run(tmp_path, [0.1, 0.9, 0.2, 0.3], epochs=3)
+    trainer, weight = run(tmp_path, [0, 0, 0, 0.5, 0.6], resume=True)
+    assert (weight, trainer.state.iteration, best(tmp_path)) == (5, 5, 2)
+    _, weight = run(tmp_path, [0, 0, 0, 0, 0], resume=True)  # nothing is left to do
+    assert weight == 5
+
+
+def test_early_stop_counts_from_the_best_and_survives_a_resume(tmp_path):
+    metrics = [0.1, 0.9, 0.2, 0.3, 0.4, 1.0]
+    trainer, _ = run(tmp_path, metrics, early_stop=3)
+    assert trainer.state.epoch == 5
+    assert saved(tmp_path)[-1] == "epoch_00005.pt"
+    trainer, weight = run(tmp_path, metrics, early_stop=3, resume=True)
+    assert (trainer.state.epoch, weight) == (5, 5)
+
+
+def test_an_error_saves_what_the_interval_left_unsaved(tmp_path):
+    with pytest.raises(IndexError):
+        run(tmp_path, [0.1, 0.2], epochs=9, interval=5)
+    assert saved(tmp_path) == ["epoch_00002.pt"]
+    assert int(torch.load(tmp_path / "checkpoints" / "epoch_00002.pt", weights_only=True)["network"]["weight"]) == 2
+
+
+def test_a_broken_state_is_named_with_the_way_out(tmp_path):
+    run(tmp_path, [0.1, 0.2])
+    (tmp_path / "checkpoints" / "epoch_00002.pt").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"epoch_00002.pt cannot be loaded .*; delete it to go on from epoch_00001.pt"):
+        run(tmp_path, [0, 0, 0], resume=True)
+
+
+@pytest.mark.parametrize("option", ["interval", "early_stop"])
+def test_less_than_an_epoch_is_refused(tmp_path, option):
+    with pytest.raises(ValueError, match=f"{option} must be 1 epoch at least, got 0"):
+        run(tmp_path, [0.1], **{option: 0})

@@ -1,0 +1,50 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from shared.errors import UserError
+from shared.runs import resources
+
+NETWORK = torch.nn.Linear(1000, 1000, bias=False)  # 4 MB, so 48 MB for four states of three tensors each
+
+
+@pytest.fixture
+def cases(tmp_path):
+    Image.fromarray(np.zeros((100, 250), np.uint8)).save(tmp_path / "a.png")
+    return [{"image": str(tmp_path / "a.png")}] * 40  # a million pixels: 16 MB with three channels and a label
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    def has(memory, disk):
+        monkeypatch.setattr(resources.psutil, "virtual_memory", lambda: SimpleNamespace(available=memory))
+        monkeypatch.setattr(resources.shutil, "disk_usage", lambda _: SimpleNamespace(free=disk))
+
+    return has
+
+
+def test_just_enough_passes(tmp_path, cases, machine):
+    machine(16_000_000, 48_000_000)
+    resources.check_resources(tmp_path, NETWORK, cases, channels=3)
+
+
+def test_too_little_memory_names_the_knob_and_a_value_that_fits(tmp_path, cases, machine):
+    machine(15_900_000, 48_000_000)
+    with pytest.raises(UserError, match="caching 40 pictures takes 0.0 GB .* take --cache_rate 0.99 or less"):
+        resources.check_resources(tmp_path, NETWORK, cases, channels=3)
+    resources.check_resources(tmp_path, NETWORK, cases, channels=3, cache_rate=0.99)
+    resources.check_resources(tmp_path, NETWORK, cases, channels=1)
+
+
+def test_too_little_disk_is_told_with_numbers(tmp_path, cases, machine):
+    machine(16_000_000, 47_000_000)
+    with pytest.raises(UserError, match=r"output_dir: checkpoints take 0.05 GB, the disk of .* has 0.05 GB free"):
+        resources.check_resources(tmp_path, NETWORK, cases, channels=3)
+
+
+def test_a_share_beyond_one_is_refused(tmp_path, cases):
+    with pytest.raises(UserError, match="cache_rate: 1.5 is out of range"):
+        resources.check_resources(tmp_path, NETWORK, cases, channels=3, cache_rate=1.5)
