@@ -11,6 +11,7 @@ from typing import Any
 
 from ignite.engine import Events
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from monai.engines import Workflow
 
 from ..atomic import atomic_path, atomic_write_text
@@ -94,5 +95,7 @@ class Curves:
                 right.plot(*zip(*points, strict=True), marker=".", label=name.removeprefix("validation_"))
                 right.legend()
         right.set(xlabel="epoch", title="validation")
+        for axes in (left, right):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         with atomic_path(self.table.with_suffix(".png")) as temporary:
             figure.savefig(temporary)

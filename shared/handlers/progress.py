@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import Any
 
 from ignite.engine import Events
 from ignite.handlers import ProgressBar
-from monai.engines import Workflow
+from monai.engines import Trainer, Workflow
 
 __all__ = ["Progress"]
 
+SECONDS_BETWEEN_LINES = 30
+
 
 class Progress:
-    """A tqdm bar per epoch on a terminal, one line per ``log_interval`` epochs otherwise.
+    """A tqdm bar per epoch on a terminal; in a log a line per half minute and one for every ``log_interval`` epochs.
 
     Args:
         name: what is going on, such as ``train`` or ``validate``; stands in front of bar and line.
-        log_interval: epochs between two lines when there is no terminal.
+        log_interval: epochs between two lines with the epoch's metrics.
 
     Raises:
         ValueError: ``log_interval`` is less than 1.
@@ -29,19 +32,36 @@ class Progress:
             raise ValueError(f"log_interval must be 1 epoch at least, got {log_interval}")
         self.name = name
         self.log_interval = log_interval
+        self.last_line = 0.0
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
         if sys.stderr.isatty():
             ProgressBar(desc=self.name, persist=False).attach(engine, output_transform=_loss)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self.line)
+        else:
+            engine.add_event_handler(Events.EPOCH_STARTED, self.start_epoch)
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self.sign_of_life)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.finish_epoch)
 
-    def line(self, engine: Workflow) -> None:
-        """Log the epoch and its metrics."""
+    def start_epoch(self, engine: Workflow) -> None:
+        """The half minute begins."""
+        self.last_line = time.monotonic()
+
+    def sign_of_life(self, engine: Workflow) -> None:
+        """Say how far a long epoch is."""
+        if time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
+            self.last_line = time.monotonic()
+            done = (engine.state.iteration - 1) % engine.state.epoch_length + 1
+            self.logger.info("%s: %d of %d", self.name, done, engine.state.epoch_length)
+
+    def finish_epoch(self, engine: Workflow) -> None:
+        """Log the metrics of the epoch."""
         state = engine.state
-        if state.epoch % self.log_interval == 0 or state.epoch == state.max_epochs:
-            numbers = ", ".join(f"{name} {float(value):.4f}" for name, value in state.metrics.items())
-            self.logger.info("%s: epoch %d of %d: %s", self.name, state.epoch, state.max_epochs, numbers)
+        if not state.metrics or (state.epoch % self.log_interval and state.epoch != state.max_epochs):
+            return
+        epoch = f"epoch {state.epoch} of {state.max_epochs}: " if isinstance(engine, Trainer) else ""
+        numbers = ", ".join(f"{name} {float(value):.4f}" for name, value in state.metrics.items())
+        self.logger.info("%s: %s%s", self.name, epoch, numbers)
 
 
 def _loss(output: Any) -> dict[str, float]:
