@@ -1,13 +1,17 @@
-"""Files that exist complete or not at all."""
+"""Files and folders that exist complete or not at all."""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_path", "atomic_write_text"]
+from .errors import UserError
+
+__all__ = ["atomic_folder", "atomic_path", "atomic_write_text"]
 
 
 @contextmanager
@@ -33,6 +37,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield temporary
+        with temporary.open("rb") as file:  # on the disk before it has its name, or a power failure leaves it empty
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -42,3 +48,46 @@ def atomic_write_text(path: str | Path, text: str) -> None:
     """Write ``text`` as UTF-8 to ``path``, complete or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
+
+
+@contextmanager
+def atomic_folder(output: Path) -> Iterator[Path]:
+    """Give an empty folder beside ``output`` and rename it to ``output`` when the block ends without an error.
+
+    After an error it is deleted. One left by a run that was killed is replaced.
+
+    Args:
+        output: must be new or an empty folder.
+
+    Raises:
+        UserError: ``output`` holds something, or the disk cannot be written to, or is full.
+
+    Example:
+        >>> import tempfile
+        >>> output = Path(tempfile.mkdtemp()) / "made"
+        >>> with atomic_folder(output) as part:
+        ...     _ = (part / "a.txt").write_text("complete")
+        >>> [file.name for file in output.iterdir()]
+        ['a.txt']
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UserError(f"output: {output} exists and is not an empty folder; choose another, or delete it")
+    part = output.with_name(f".{output.name}.part")
+    try:
+        if part.exists():
+            shutil.rmtree(part)
+        part.mkdir(parents=True)
+        yield part
+        if output.exists():
+            output.rmdir()
+        part.rename(output)
+    except OSError as error:
+        ours = error.filename is None or part in (Path(error.filename), *Path(error.filename).parents)
+        if not ours and error.errno != errno.ENOSPC:
+            raise
+        raise UserError(
+            f"output: cannot write {error.filename or part} ({error.strerror}); choose a folder you may write to, "
+            "on a disk with space enough"
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -47,6 +47,47 @@ def prepare_dsb(
     return dsb.format_summary(dsb.prepare(source, output, groups, num_folds, seed, num_workers))
 
 
+def prepare_folder(
+    images: str,
+    masks: str,
+    output: str,
+    num_folds: int = 5,
+    seed: int = 0,
+    groups: str | None = None,
+    missing: str = "error",
+    threshold: float | None = None,
+    kind: str = "auto",
+    num_workers: int | None = None,
+) -> str:
+    """Turn a folder of pictures and a folder of masks into a data set to train on.
+
+    PNG, TIFF, JPEG and BMP, 8 or 16 bit, grey or colour, any sizes. A mask has the name of its picture, with or without
+    an ending such as _mask or _seg; sub-folders count. Pictures are referenced, not copied. All faults are reported at
+    once.
+
+    Options:
+        --images       folder of the pictures
+        --masks        folder of the masks; with one sub-folder per class, each holds binary masks of that class
+        --output       folder of the data set; must be new or empty
+        --num_folds    number of folds, 2 or more (default 5)
+        --seed         seed of the folds (default 0)
+        --groups       table id,group: pictures of one group stay in one fold (default: each picture is its own group)
+        --missing      a picture without a mask is an error, or empty: nothing to find in it (default error)
+        --threshold    grey-valued masks: what exceeds it is foreground
+        --kind         binary, instances (each object its own number), classes (each class its number), or auto:
+                       decided by all masks together (default auto)
+        --num_workers  threads (default: one per core)
+
+    Example:
+        python -m shared prepare folder --images pictures --masks masks --output data/mine
+    """
+    from .datasets import folder
+
+    return folder.format_summary(
+        folder.prepare(images, masks, output, num_folds, seed, groups, missing, threshold, kind, num_workers)
+    )
+
+
 def synthesize_dsb(output: str, cases: int = 40, seed: int = 0, size: str | None = None) -> str:
     """Draw nuclei in the raw layout of the 2018 Data Science Bowl, to try everything without a download.
 
@@ -66,7 +107,7 @@ def synthesize_dsb(output: str, cases: int = 40, seed: int = 0, size: str | None
 
 
 COMMANDS: dict[str, dict[str, Callable[..., str]]] = {
-    "prepare": {"dsb": prepare_dsb},
+    "prepare": {"dsb": prepare_dsb, "folder": prepare_folder},
     "synthesize": {"dsb": synthesize_dsb},
 }
 SUMMARIES = {
@@ -149,8 +190,12 @@ def _check(command: Callable[..., str], rest: list[str], see: str) -> None:
     for name, parameter in parameters.items():
         if name not in given and parameter.default is parameter.empty:
             raise UsageError(f"--{name} is missing; see {see}")
-        if name in given and "int" in str(parameter.annotation) and not isinstance(DefaultParseValue(given[name]), int):
-            raise UsageError(f"--{name} takes a whole number, got {given[name]!r}; see {see}")
+        if name in given:
+            value, kind = DefaultParseValue(given[name]), str(parameter.annotation)
+            if kind.startswith("int") and (isinstance(value, bool) or not isinstance(value, int)):
+                raise UsageError(f"--{name} takes a whole number, got {given[name]!r}; see {see}")
+            if kind.startswith("float") and (isinstance(value, bool) or not isinstance(value, (int, float))):
+                raise UsageError(f"--{name} takes a number, got {given[name]!r}; see {see}")
 
 
 def _with_types(command: Callable[..., str]) -> Callable[..., str]:

@@ -1,6 +1,8 @@
 import inspect
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from shared.cli import COMMANDS, main
 
@@ -30,7 +32,7 @@ def test_help_at_every_level_names_what_is_below(capsys):
     ("words", "message"),
     [
         (["prepair", "dsb"], "no command 'prepair'; did you mean prepare?"),
-        (["prepare"], "prepare what? One of: dsb"),
+        (["prepare"], "prepare what? One of: dsb, folder"),
         (["prepare", "dbs"], "no data set 'dbs'; did you mean dsb?"),
         (["prepare", "dsb", "--sorce", "x", "--output", "y"], "no option --sorce; did you mean --source?"),
         (["prepare", "dsb", "--output", "y"], "--source is missing"),
@@ -38,6 +40,10 @@ def test_help_at_every_level_names_what_is_below(capsys):
         (
             ["prepare", "dsb", "--source", "x", "--output", "y", "--num_folds", "five"],
             "--num_folds takes a whole number",
+        ),
+        (
+            ["prepare", "folder", "--images", "x", "--masks", "y", "--output", "z", "--threshold", "high"],
+            "--threshold takes",
         ),
         (["prepare", "dsb", "stage1_train.zip"], "'stage1_train.zip' stands without an option"),
     ],
@@ -54,6 +60,18 @@ def test_a_mistake_in_the_data_is_one_line_and_exit_code_1(capsys, tmp_path):
     )
     assert code == 1
     assert "2018 does not exist" in err
+
+
+def test_pictures_and_masks_of_one_s_own(capsys, tmp_path):
+    for number in range(4):
+        for folder, pixels in (("in", np.full((5, 7, 3), 9)), ("masks", 90 * np.eye(5, 7))):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / folder / f"{number}.png")
+    words = ["--images", str(tmp_path / "in"), "--masks", str(tmp_path / "masks"), "--output", str(tmp_path / "data")]
+    assert main(["prepare", "folder", *words, "--num_folds", "2", "--threshold", "50"]) == 0
+    assert "masks      binary" in capsys.readouterr().out
+    with Image.open(tmp_path / "data" / "labels" / "3.png") as label:
+        assert np.array_equal(np.asarray(label), np.eye(5, 7))
 
 
 def test_synthesize_then_prepare(capsys, tmp_path):

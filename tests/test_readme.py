@@ -59,7 +59,8 @@ def test_every_knob_the_readme_names_exists():
     cli = (ROOT / "shared" / "cli.py").read_text()
     for option in set(re.findall(r"--([a-z_]+)", text)) - {"bundle_root", "config_file"}:
         assert f'"{option}"' in configs or f"--{option}" in cli, option
-    for row in re.findall(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \|", text.split("## Knobs")[1], flags=re.MULTILINE):
+    table = text.split("## Knobs")[1].split("\n## ")[0]
+    for row in re.findall(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \|", table, flags=re.MULTILINE):
         for knob in re.findall(r"`([a-z_]+)`", row):
             assert f'"{knob}"' in configs, knob
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
 from .folds import assign_folds
 
-__all__ = ["PARTS", "read_datalist", "select_cases"]
+__all__ = ["PARTS", "path_from", "read_datalist", "select_cases"]
 
 PARTS = ("training", "validation", "fold", "test")
 VALIDATION_SHARE = 8  # one case in eight of the training folds chooses the checkpoint
@@ -123,3 +124,11 @@ def _training_or_validation(cases: list[dict[str, Any]], part: str) -> list[dict
         )
     share_of = assign_folds(groups, [str(case.get("type", "")) for case in cases], shares, seed=0)
     return [case for case, share in zip(cases, share_of, strict=True) if (share == 0) == (part == "validation")]
+
+
+def path_from(folder: Path, file: Path) -> str:
+    """Path of ``file`` as seen from ``folder``; absolute only if it lies on another drive."""
+    try:
+        return Path(os.path.relpath(file, folder)).as_posix()
+    except ValueError:
+        return file.as_posix()

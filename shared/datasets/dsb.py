@@ -15,8 +15,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..atomic import atomic_write_text
+from ..atomic import atomic_folder, atomic_write_text
 from ..errors import UserError
+from .datalist import path_from
 from .dsb_case import CaseReport, convert_case
 from .dsb_source import INNER_ZIP, NOT_READ, Case, find_cases, find_inner_zip, list_members, open_reader
 from .dsb_summary import format_summary, summarise
@@ -73,11 +74,9 @@ def prepare(
     workers = (os.cpu_count() or 1) if num_workers is None else num_workers
     if workers < 1:
         raise UserError(f"num_workers: {workers} is too few; give 1 or more")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"output: {output} exists and is not an empty folder; choose another, or delete it")
     list_members(source)  # a wrong source is told before anything is made
-    part = _make_part(output)
-    try:
+    with atomic_folder(output) as part:
+        (part / "labels").mkdir()
         raw = _unpack_inner(source, part)
         cases, faults = find_cases(list_members(raw))
         if not cases and not faults:
@@ -111,11 +110,6 @@ def prepare(
         if raw != source:
             raw.unlink()
         written = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
-        if output.exists():
-            output.rmdir()
-        part.rename(output)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return {
         **summarise(reports),
         "groups": len({case["group"] for case in training}),
@@ -124,18 +118,6 @@ def prepare(
         "bytes": written,
         "datalist": str(output / "datalist.json"),
     }
-
-
-def _make_part(output: Path) -> Path:
-    """Make the folder in which everything grows until it is renamed, in place of one left by a run that was killed."""
-    part = output.with_name(f".{output.name}.part")
-    try:
-        if part.exists():
-            shutil.rmtree(part)
-        (part / "labels").mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"output: cannot write {part} ({error.strerror}); choose a folder you may write to") from error
-    return part
 
 
 def _unpack_inner(source: Path, part: Path) -> Path:
@@ -188,11 +170,7 @@ def _image_path(raw: Path, case: Case, output: Path) -> str:
     """Path of a picture from the folder of ``datalist.json``; absolute only if it lies on another drive."""
     if raw.is_file():
         return f"images/{case.id}.png"
-    picture = raw / case.images[0].name
-    try:
-        return Path(os.path.relpath(picture, output)).as_posix()
-    except ValueError:
-        return picture.as_posix()
+    return path_from(output, raw / case.images[0].name)
 
 
 def _convert_all(raw: Path, cases: Sequence[Case], part: Path | None, workers: int) -> list[CaseReport]:

@@ -10,7 +10,16 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
-from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT, TiffFile, TiffPage, TiffPageSeries
+from tifffile import (
+    COMPRESSION,
+    EXTRASAMPLE,
+    PHOTOMETRIC,
+    PLANARCONFIG,
+    SAMPLEFORMAT,
+    TiffFile,
+    TiffPage,
+    TiffPageSeries,
+)
 
 from .faults import Fault
 from .stored_picture import StoredPicture, check_size, decode, decode_16_bits, decode_as, layout_of
@@ -105,9 +114,16 @@ def _tifffile_decodes(page: TiffPage) -> bool:
 def _decode_with_pillow(path: Path, file: BinaryIO, page: TiffPage) -> np.ndarray:
     """Return the numbers (H, W, C) of one page, without alpha and upright."""
     bits = page.bitspersample
-    # libtiff gives the machine's byte order, Pillow takes the file's: it knows better only of these and of 16 bits.
+    # Pillow misreads two things without a word. libtiff gives the machine's byte order and Pillow takes the file's, but
+    # for unsigned numbers of 16 bits; and decoding with another layout than Pillow's takes planes for pixels.
     if bits > 8 and (page.sampleformat != SAMPLEFORMAT.UINT or bits > 16) and page.parent.byteorder == ">":
         raise Fault(path, f"{_name(page.compression)} compression of big-endian {page.dtype}", PLAIN_REMEDY)
+    in_planes = page.samplesperpixel > 1 and page.planarconfig == PLANARCONFIG.SEPARATE
+    if in_planes and (bits > 8 or EXTRASAMPLE.ASSOCALPHA in page.extrasamples):
+        wrong = f"{_name(page.compression)} compression of {bits} bits in planes" + (
+            ", with alpha" if bits == 8 else ""
+        )
+        raise Fault(path, wrong, PLAIN_REMEDY)
 
     def open_page() -> TiffImageFile:
         file.seek(0)

@@ -71,8 +71,8 @@ def _is_component(files: ConfigParser, name: str) -> bool:
 def check_options(options: dict[str, Any]) -> None:
     """Refuse an option that no configuration file has; MONAI would take it in silence and change nothing.
 
-    A new argument of a component that exists passes (``--train::optimizer::amsgrad True``): the component itself refuses
-    one that it does not know.
+    A new argument of a component that exists passes (``--train::optimizer::amsgrad True``): the component itself
+    refuses one that it does not know.
 
     Raises:
         UserError: naming the option and the nearest that exists.

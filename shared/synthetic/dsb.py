@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +13,7 @@ from scipy import ndimage
 from skimage.transform import resize
 from tqdm import tqdm
 
+from ..atomic import atomic_folder
 from ..errors import UserError
 
 __all__ = ["draw_case", "synthesize"]
@@ -64,20 +63,8 @@ def synthesize(output: str | Path, cases: int = 40, seed: int = 0, size: str | N
         raise UserError(f"seed: {seed} is negative; give 0 or more")
     shape = None if size is None else _parse_size(size)
     output = Path(output).resolve()
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"output: {output} exists and is not an empty folder; choose another, or delete it")
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        part.mkdir(parents=True)
-        ids = [_write_case(part, seed, number, shape) for number in tqdm(range(cases), "synthesize", disable=None)]
-        if output.exists():
-            output.rmdir()
-        part.rename(output)
-    except OSError as error:
-        raise UserError(f"output: cannot write {output} ({error.strerror}); choose another folder") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return ids
+    with atomic_folder(output) as part:
+        return [_write_case(part, seed, number, shape) for number in tqdm(range(cases), "synthesize", disable=None)]
 
 
 def _parse_size(size: str) -> tuple[int, int]:

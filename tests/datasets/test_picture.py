@@ -58,25 +58,23 @@ def png(array: np.ndarray, colour_type: int, bits: int = 16) -> Writer:
     return lambda path: path.write_bytes(content)
 
 
-def lzw(array: np.ndarray, byteorder: str = "<", **options: object) -> Writer:
-    """A TIFF packed by LZW without any repetition found: codes of 9 bits, the table cleared before they need 10."""
-    data = array.astype(array.dtype.newbyteorder(byteorder)).tobytes()
+def pack(data: bytes) -> bytes:
+    """LZW without any repetition found: codes of 9 bits, the table cleared before they need 10."""
     codes = [code for start in range(0, len(data), 200) for code in (256, *data[start : start + 200])] + [257]
     digits = "".join(f"{code:09b}" for code in codes)
     digits += "0" * (-len(digits) % 8)
-    packed = int(digits, 2).to_bytes(len(digits) // 8, "big")
+    return int(digits, 2).to_bytes(len(digits) // 8, "big")
+
+
+def lzw(array: np.ndarray, byteorder: str = "<", **options: object) -> Writer:
+    """A TIFF packed by LZW, which tifffile alone cannot write: it believes that the bytes are packed by Deflate."""
+    strips = np.array_split(array, 1) if options.get("planarconfig") != "separate" else list(array)
+    packed = [pack(strip.astype(array.dtype.newbyteorder(byteorder)).tobytes()) for strip in strips]
 
     def write(path: Path) -> None:
-        layout = {
-            "shape": array.shape,
-            "dtype": array.dtype,
-            "byteorder": byteorder,
-            "rowsperstrip": H,
-            "metadata": None,
-        }
-        tifffile.imwrite(
-            path, iter([packed]), compression="deflate", **layout | {"photometric": "minisblack"} | options
-        )
+        layout = {"shape": array.shape, "dtype": array.dtype, "byteorder": byteorder, "rowsperstrip": H}
+        defaults = {"photometric": "minisblack", "metadata": None}
+        tifffile.imwrite(path, iter(packed), compression="deflate", **layout | defaults | options)
         with tifffile.TiffFile(path, mode="r+") as file:
             file.pages[0].tags["Compression"].overwrite(5)
 
@@ -161,6 +159,7 @@ PICTURES: dict[str, tuple[Writer, np.ndarray]] = {
     "colour and alpha by LZW.tif": (lzw(RGBA, photometric="rgb", extrasamples=["assocalpha"]), RGB),
     "16 bits and alpha by LZW.tif": (lzw(RGBA16, photometric="rgb", extrasamples=["assocalpha"]), RGB16),
     "white is 0, by LZW.tif": (lzw(GREY, photometric="miniswhite"), 255 - GREY),
+    "planes by LZW.tif": (lzw(np.moveaxis(RGB, -1, 0), photometric="rgb", planarconfig="separate"), RGB),
     "float by LZW.tif": (lzw(FLOAT), FLOAT),
     "a PNG called.jpg": (pillow(RGB, format="PNG"), RGB),
 }
@@ -303,6 +302,16 @@ FAULTS: dict[str, tuple[Callable[..., np.ndarray], Writer, str]] = {
     "signed.tif": (read_picture, tiff(GREY.astype(np.int16) - 100), "whole numbers from -97 to 127 -> shift or scale"),
     "large.tif": (read_picture, tiff(BIG), "whole numbers from 0 to 98000000 -> shift or scale"),
     "big-endian.tif": (read_picture, lzw(FLOAT, ">"), "LZW compression of big-endian float32 -> save it as grey"),
+    "planes.tif": (
+        read_picture,
+        lzw(CHW16, photometric="rgb", planarconfig="separate"),
+        "LZW compression of 16 bits in planes -> save it as grey or RGB",
+    ),
+    "planes and alpha.tif": (
+        read_picture,
+        lzw(np.moveaxis(RGBA, -1, 0), photometric="rgb", planarconfig="separate", extrasamples=["assocalpha"]),
+        "LZW compression of 8 bits in planes, with alpha -> save it as grey or RGB",
+    ),
     "missing.png": (read_picture, lambda path: None, "cannot be opened (No such file or directory) -> name a file"),
     "folder.png": (read_picture, Path.mkdir, "cannot be opened (Is a directory) -> name a file"),
     "colours.png": (read_label, pillow(RGB), "a label map in colours -> save the numbers of the classes or instances"),

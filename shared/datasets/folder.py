@@ -1,0 +1,180 @@
+"""Prepare pictures and masks of one's own: check everything, write label maps and ``datalist.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ..atomic import atomic_folder, atomic_write_text
+from ..errors import UserError
+from .datalist import path_from
+from .faults import raise_faults
+from .folder_case import CaseReport, convert_case, examine_case
+from .folder_masks import KINDS, find_kind
+from .folder_pairs import find_pairs
+from .folder_summary import format_summary, summarise
+from .folds import assign_folds
+from .groups import read_groups
+
+__all__ = ["format_summary", "prepare"]
+
+
+def prepare(
+    images: str | Path,
+    masks: str | Path,
+    output: str | Path,
+    num_folds: int = 5,
+    seed: int = 0,
+    groups: str | Path | None = None,
+    missing: str = "error",
+    threshold: float | None = None,
+    kind: str = "auto",
+    num_workers: int | None = None,
+) -> dict[str, Any]:
+    """Make a data set of a folder of pictures and a folder of masks; ``output`` appears complete or not at all.
+
+    PNG, TIFF, JPEG and BMP of 8 or 16 bits, grey or in colour, may differ in size. The pictures stay where they are;
+    ``datalist.json`` refers to them. Masks are matched by name, see ``find_pairs``, and become ``labels/<id>.png``; an
+    id keeps its sub-folders, e.g. ``day1/a``. Masks are of one of three kinds:
+
+    * ``binary``: 0 and one of 1, 255 and 65535; or any grey values, with ``threshold``. Written as 0 and 1.
+    * ``instances``: each object has a number of its own, 0 is background. Numbered anew from 1 without a gap.
+    * ``classes``: each pixel has the number of its class, 0 is background, none of 1..C is left out. Or one sub-folder
+      of binary masks for each class, numbered from 1 in the order of their names; where classes overlap, the one that
+      covers less of the picture keeps the pixel.
+
+    ``auto`` decides by all masks together, see ``decide_kind``, and asks where it cannot.
+
+    Args:
+        images: folder of the pictures.
+        masks: folder of the masks.
+        output: folder of the data set; must be new or empty.
+        num_folds: number of folds, from 2 to the number of groups.
+        seed: of the folds.
+        groups: CSV file with the columns ``id`` and ``group``; by default each picture is its own group.
+        missing: a picture without a mask is an ``error``, or ``empty``: there is nothing to find in it.
+        threshold: values above it are foreground, for binary masks.
+        kind: ``auto``, ``binary``, ``instances`` or ``classes``.
+        num_workers: threads, at least 1; by default one per core.
+
+    Returns:
+        What ``format_summary`` tells.
+
+    Raises:
+        UserError: an option is wrong, or the data is: then all faults are listed at once.
+    """
+    workers = _check_options(missing, kind, threshold, num_workers)
+    images, masks, output = Path(images).resolve(), Path(masks).resolve(), Path(output).resolve()
+    with atomic_folder(output) as part:
+        found = find_pairs(images, masks, missing, output)
+        ids = [pair.id for pair in found.pairs]
+        group_of, group_faults = read_groups(Path(groups), ids) if groups else ({id_: id_ for id_ in ids}, [])
+        faults = [*found.faults, *group_faults]
+        if set(ids) <= set(group_of):
+            faults += _fold_faults([group_of[id_] for id_ in ids], num_folds)
+
+        reports: list[CaseReport] = _map(examine_case, [(pair,) for pair in found.pairs], workers, "examine")
+        faults += [fault for report in reports for fault in report.faults]
+        all_masks = [mask for report in reports for mask in report.masks.values()]
+        kind, reason, kind_faults = find_kind(all_masks, kind, threshold, masks, found.classes)
+        raise_faults(images, [*faults, *kind_faults])
+
+        jobs = [
+            (pair, report, kind, found.classes, threshold, part / "labels" / f"{pair.id}.png")
+            for pair, report in zip(found.pairs, reports, strict=True)
+        ]
+        _map(convert_case, jobs, workers, "convert")
+        if all(report.is_empty for report in reports):
+            raise UserError(f"masks: no mask in {masks} has any foreground; give others, or another --threshold")
+
+        case_groups = [group_of[id_] for id_ in ids]
+        folds = assign_folds(case_groups, [report.type for report in reports], num_folds, seed)
+        training = [
+            {
+                "id": pair.id,
+                "image": path_from(output, pair.picture),
+                "label": f"labels/{pair.id}.png",
+                "fold": fold,
+                "group": group,
+                "type": report.type,
+            }
+            for pair, report, fold, group in zip(found.pairs, reports, folds, case_groups, strict=True)
+        ]
+        labels = _labels(kind, found.classes, reports)
+        datalist = {
+            "name": output.name,
+            "description": f"Pictures of the folder {images.name}, masks of the folder {masks.name}",
+            "licence": "not stated",
+            "labels": labels,
+            "kind": kind,
+            "num_classes": len(labels) - 1,
+            "num_folds": num_folds,
+            "seed": seed,
+            "training": training,
+            "test": [],
+        }
+        atomic_write_text(part / "datalist.json", json.dumps(datalist, indent=1, ensure_ascii=False) + "\n")
+        written = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
+    return {
+        **summarise(found, reports, labels),
+        "kind": kind,
+        "reason": reason,
+        "groups": len(set(case_groups)),
+        "extra_group_ids": len(set(group_of) - set(ids)),
+        "folds": [folds.count(fold) for fold in range(num_folds)],
+        "bytes": written,
+        "datalist": str(output / "datalist.json"),
+    }
+
+
+def _check_options(missing: str, kind: str, threshold: float | None, num_workers: int | None) -> int:
+    """Refuse options that cannot be; return the number of threads."""
+    if missing not in ("error", "empty"):
+        raise UserError(f"missing: {missing!r} is neither error nor empty")
+    if kind not in ("auto", *KINDS):
+        raise UserError(f"kind: {kind!r} is none of auto, {', '.join(KINDS)}")
+    if threshold is not None and kind == "instances":
+        raise UserError(
+            "threshold: it makes masks black and white, which leaves no instances; leave out one of the two"
+        )
+    if threshold is not None and threshold < 0:
+        raise UserError(f"threshold: {threshold} is below 0; the values of masks are 0 and above")
+    workers = (os.cpu_count() or 1) if num_workers is None else num_workers
+    if workers < 1:
+        raise UserError(f"num_workers: {workers} is too few; give 1 or more")
+    return workers
+
+
+def _fold_faults(groups: Sequence[str], num_folds: int) -> list[str]:
+    """What the folds need is known now, their strata only when the masks have been read."""
+    try:
+        assign_folds(groups, groups, num_folds, seed=0)
+    except UserError as error:
+        return [str(error)]
+    return []
+
+
+def _map(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int, name: str) -> list[Any]:
+    """Call ``function`` with each job, in several threads: decoding and counting are done outside Python."""
+    pool = ThreadPoolExecutor(workers)
+    try:
+        results = pool.map(lambda job: function(*job), jobs)
+        return list(tqdm(results, desc=name, total=len(jobs), unit="picture", disable=None))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _labels(kind: str, classes: Sequence[str], reports: Sequence[CaseReport]) -> dict[str, str]:
+    """Names of the numbers in the label maps."""
+    if kind == "classes":
+        highest = max(number for report in reports for number in report.pixels)
+        names = list(classes) or [f"class {number}" for number in range(1, highest + 1)]
+    else:
+        names = ["object" if kind == "instances" else "foreground"]
+    return {"0": "background"} | {str(number): name for number, name in enumerate(names, start=1)}

@@ -1,0 +1,129 @@
+"""Which mask belongs to which picture: by their names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import UserError
+from .faults import Fault
+from .picture import PICTURE_SUFFIXES
+
+__all__ = ["MASK_ENDINGS", "Pair", "Pairs", "find_pairs"]
+
+MASK_ENDINGS = ("_mask", "_masks", "_label", "_labels", "_seg", "_segmentation", "_gt")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture and its masks: none, one under the name "", or one for each class that is there."""
+
+    id: str
+    picture: Path
+    masks: dict[str, Path]
+
+
+@dataclass
+class Pairs:
+    """What was found in two folders. ``classes`` is empty unless there is one folder of masks for each class."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+    ignored: list[Path] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def find_pairs(images: Path, masks: Path, missing: str = "error", output: Path | None = None) -> Pairs:
+    """Match the pictures of one folder with the masks of another, sub-folders included.
+
+    A picture's id is its path below ``images`` without the suffix, e.g. ``day1/a``. Its mask has the same path below
+    ``masks``, with any suffix, and may end in one of ``MASK_ENDINGS``: ``day1/a_mask.png``.
+
+    Where ``masks`` holds sub-folders only, and none of them is also a sub-folder of ``images``, each is a class: its
+    masks have the path ``<class>/<id>``. A picture without a mask in the folder of a class has nothing of that class.
+
+    Args:
+        images: folder of the pictures. What lies in ``masks`` or ``output`` is not a picture.
+        masks: folder of the masks.
+        missing: a picture without any mask is a fault (``error``) or has nothing to find (``empty``).
+        output: folder that is neither.
+
+    Returns:
+        The pairs sorted by their ids, the classes sorted by name, the files of other suffixes, and one line per fault.
+
+    Raises:
+        UserError: a folder does not exist or holds no picture, or both are one.
+    """
+    for option, folder in (("images", images), ("masks", masks)):
+        if not folder.is_dir():
+            raise UserError(f"{option}: {folder} is not a folder; name the folder of the {option}")
+    if images.samefile(masks):
+        raise UserError(f"masks: {masks} is also the folder of the images; put the masks into a folder of their own")
+    found = Pairs()
+    others = [folder for folder in (images, masks, output) if folder]
+    pictures = _by_id(images, [o for o in others if o != images], found)
+    if not pictures:
+        raise UserError(f"images: no picture ({', '.join(PICTURE_SUFFIXES)}) in {images} or below it")
+
+    mask_files = _by_id(masks, [o for o in others if o != masks], found)
+    if not mask_files:
+        raise UserError(f"masks: no mask ({', '.join(PICTURE_SUFFIXES)}) in {masks} or below it")
+    found.classes = _classes(images, mask_files)
+    masks_of: defaultdict[str, dict[str, Path]] = defaultdict(dict)
+    for name, file in mask_files.items():
+        class_, id_ = name.split("/", 1) if found.classes else ("", name)
+        id_ = _without_ending(id_, pictures)
+        if id_ not in pictures:
+            found.faults.append(
+                str(Fault(file, f"a mask without a picture {images / id_}.*", "add it or delete the mask"))
+            )
+        elif other := masks_of[id_].get(class_):
+            found.faults.append(str(Fault(file, f"a second mask for the picture of {other}", "keep one of the two")))
+        else:
+            masks_of[id_][class_] = file
+    for id_, picture in pictures.items():
+        if id_ not in masks_of and missing == "error":
+            wrong = f"a picture without a mask {masks / id_}.*"
+            found.faults.append(
+                str(Fault(picture, wrong, "add it, or give --missing empty if there is nothing to find"))
+            )
+    found.pairs = [Pair(id_, picture, dict(sorted(masks_of[id_].items()))) for id_, picture in pictures.items()]
+    return found
+
+
+def _by_id(root: Path, leave_out: Sequence[Path], found: Pairs) -> dict[str, Path]:
+    """The pictures below ``root``; hidden files do not count."""
+    files: dict[str, Path] = {}
+    for file in sorted(root.rglob("*")):
+        inside = file.relative_to(root)
+        if not file.is_file() or any(part.startswith(".") for part in inside.parts):
+            continue
+        if any(folder in file.parents for folder in leave_out if folder not in root.parents):
+            continue
+        id_ = inside.with_suffix("").as_posix()
+        if file.suffix.lower() not in PICTURE_SUFFIXES:
+            found.ignored.append(file)
+        elif id_ in files:
+            wrong = f"differs from {files[id_].name} only by its suffix"
+            found.faults.append(str(Fault(file, wrong, "rename or delete one of the two")))
+        else:
+            files[id_] = file
+    return files
+
+
+def _classes(images: Path, masks: dict[str, Path]) -> list[str]:
+    """The names of the classes, if the masks lie in one folder for each."""
+    if not all("/" in name for name in masks):
+        return []
+    folders = sorted({name.split("/")[0] for name in masks})
+    return folders if not any((images / folder).is_dir() for folder in folders) else []
+
+
+def _without_ending(name: str, pictures: dict[str, Path]) -> str:
+    if name not in pictures:
+        for ending in MASK_ENDINGS:
+            if name.lower().endswith(ending):
+                return name[: -len(ending)]
+    return name
