@@ -70,6 +70,17 @@ def test_one_seed_gives_one_result_and_a_resumed_run_the_same(trained, nuclei, t
         assert (run / "metrics.csv").read_bytes() == (trained / "metrics.csv").read_bytes()
 
 
+def test_epoch_length_cuts_the_epoch_and_a_resume_stays_exact(nuclei, tmp_path):
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    train(nuclei, whole, epochs=2, epoch_length=1)
+    train(nuclei, resumed, epochs=1, epoch_length=1, **{"train::lr_scheduler::T_max": 2})
+    train(nuclei, resumed, epochs=2, epoch_length=1, resume=True)
+    state = torch.load(whole / "checkpoints" / "epoch_00002.pt", weights_only=True)
+    again = torch.load(resumed / "checkpoints" / "epoch_00002.pt", weights_only=True)
+    assert state["iteration"] == again["iteration"] == 2
+    assert all(torch.equal(state["network"][name], again["network"][name]) for name in state["network"])
+
+
 def test_evaluation_of_the_trained_network_repeats_its_scores(trained, nuclei, tmp_path):
     options = SMALL | {"dataset_dir": nuclei, "output_dir": tmp_path, "checkpoint": trained / "model.pt"}
     run_bundle("unet_dsb", ["train", "evaluate"], **options)

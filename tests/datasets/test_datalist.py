@@ -89,3 +89,13 @@ def test_all_faults_at_once(data):
     for line in ("training[0]: fold is 'zero'", "training[1]: id 00 occurs twice", "training[2]: lacks label",
                  f"training[3]: {data / '03.png'} does not exist"):  # fmt: skip
         assert line in text
+
+
+def test_the_kind_of_label_travels_and_the_number_of_classes_is_checked(data):
+    assert select_cases(data, "test")[0]["kind"] == "instances"
+    content = json.loads((data / "datalist.json").read_text())
+    content |= {"kind": "classes", "labels": {"0": "background", "1": "a", "2": "b"}}
+    (data / "datalist.json").write_text(json.dumps(content))
+    assert select_cases(data, "test", num_classes=2)[0]["kind"] == "classes"
+    with pytest.raises(UserError, match="num_classes: .* has 2, not 1; add --num_classes 2"):
+        select_cases(data, "test", num_classes=1)

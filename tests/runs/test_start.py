@@ -1,11 +1,12 @@
 import json
+import re
 import sys
 
 import pytest
 import torch
 
 from shared.errors import UserError
-from shared.runs.checkpoint import load_checkpoint
+from shared.runs import load_checkpoint, new_folder
 from shared.runs.start import _one_line, start_run
 
 
@@ -38,6 +39,17 @@ def test_a_folder_in_use_is_refused_and_left_alone(folders):
     with pytest.raises(UserError, match="out is not empty; name another folder, or go on in it with --resume True"):
         start_run(**folders)
     assert [f.name for f in folders["output_dir"].iterdir()] == ["mine.txt"]
+
+
+def test_an_unnamed_run_is_named_by_the_time_of_day(tmp_path):
+    assert re.fullmatch(r".*/runs/x/\d{8}-\d{6}", new_folder(tmp_path / "runs" / "x"))
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True])
+def test_what_is_counted_is_a_whole_number_from_one_on(folders, value):
+    start_run(**folders, at_least_one={"epochs": 1, "epoch_length": None}, may_exist=True)
+    with pytest.raises(UserError, match=f"epochs: {value} will not do; take a whole number of 1 or more"):
+        start_run(**folders, at_least_one={"epochs": value}, may_exist=True)
 
 
 @pytest.mark.parametrize(
