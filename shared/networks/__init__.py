@@ -1,5 +1,6 @@
 """Networks that MONAI cannot express by arguments alone."""
 
+from .nested_unet import NestedUNet
 from .unet import UNet
 
-__all__ = ["UNet"]
+__all__ = ["NestedUNet", "UNet"]

@@ -1,17 +1,11 @@
 import pytest
 import torch
+from plain_blocks import block, layers
 from torch import nn
 
 from shared.networks import UNet
 
 FEATURES = (3, 5, 7, 11, 13)  # primes, so that no two widths can be confused
-
-
-def block(before: int, after: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for width in (before, after):
-        layers += [nn.Conv2d(width, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
-    return nn.Sequential(*layers)
 
 
 class PlainUNet(nn.Module):
@@ -52,7 +46,7 @@ def ordered(network: nn.Module) -> list[nn.Module]:
         *(getattr(network, f"upcat_{level}") for level in (4, 3, 2, 1)),
         network.final_conv,
     ]  # fmt: skip
-    return [m for part in parts for m in part.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
+    return [layer for part in parts for layer in layers(part)]
 
 
 def test_the_published_size():

@@ -1,0 +1,5 @@
+"""Losses that MONAI does not have."""
+
+from .lovasz_hinge import LovaszHingeLoss
+
+__all__ = ["LovaszHingeLoss"]
