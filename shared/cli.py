@@ -25,6 +25,7 @@ def prepare_dsb(
     num_folds: int = 5,
     seed: int = 0,
     num_workers: int | None = None,
+    split: str = "folds",
 ) -> str:
     """Turn the 2018 Data Science Bowl's nuclei into a data set to train on.
 
@@ -38,13 +39,15 @@ def prepare_dsb(
         --num_folds    number of folds, 2 or more (default 5)
         --seed         seed of the folds (default 0)
         --num_workers  processes (default: one per core)
+        --split        folds, or reference: the 80/20 split of pytorch-nested-unet, fold 0 its validation set (default
+                       folds)
 
     Example:
         python -m shared prepare dsb --source stage1_train.zip --output data/dsb
     """
     from .datasets import dsb
 
-    return dsb.format_summary(dsb.prepare(source, output, groups, num_folds, seed, num_workers))
+    return dsb.format_summary(dsb.prepare(source, output, groups, num_folds, seed, num_workers, split))
 
 
 def prepare_folder(

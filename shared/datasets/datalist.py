@@ -12,7 +12,7 @@ from .folds import assign_folds
 
 __all__ = ["PARTS", "path_from", "read_datalist", "select_cases"]
 
-PARTS = ("training", "validation", "fold", "test")
+PARTS = ("training", "validation", "fold", "others", "test")
 VALIDATION_SHARE = 8  # one case in eight of the training folds chooses the checkpoint
 
 
@@ -84,12 +84,13 @@ def select_cases(
 
     Args:
         dataset_dir: folder with ``datalist.json``.
-        part: ``training``, ``validation``, ``fold`` (the one held out) or ``test``.
+        part: ``training``, ``validation``, ``fold`` (the one held out), ``others`` (all but that) or ``test``.
         fold: number of the fold held out; -1 holds none out.
         num_classes: number of classes besides background that the caller is made for.
 
     Returns:
-        Cases with absolute paths; each also carries the data set's ``kind`` of label, ``instances`` unless it says so.
+        Cases with absolute paths. Each also carries its ``index`` in this list and the data set's ``kind`` of label,
+        ``instances`` unless it says otherwise.
 
     Raises:
         UserError: no such fold or part, nothing in it, or another number of classes.
@@ -105,14 +106,15 @@ def select_cases(
         if fold not in folds and fold != -1:
             raise UserError(f"fold: {fold} is not in {Path(dataset_dir) / 'datalist.json'}; it has {folds}")
         chosen = [case for case in cases if (case["fold"] == fold) == (part == "fold")]
-        if part != "fold":
+        if part in ("training", "validation"):
             chosen = _training_or_validation(chosen, part)
     classes = len(content.get("labels", {})) - 1
     if num_classes is not None and classes > 0 and classes != num_classes:
         raise UserError(f"num_classes: {dataset_dir} has {classes}, not {num_classes}; add --num_classes {classes}")
     if not chosen:
         raise UserError(f"split: nothing belongs to {part!r} of {dataset_dir} with fold {fold} held out")
-    return [{**case, "kind": content.get("kind", "instances")} for case in chosen]
+    kind = content.get("kind", "instances")
+    return [{**case, "index": index, "kind": kind} for index, case in enumerate(chosen)]
 
 
 def _training_or_validation(cases: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from .dsb_case import CaseReport, convert_case
 from .dsb_source import INNER_ZIP, NOT_READ, Case, find_cases, find_inner_zip, list_members, open_reader
 from .dsb_summary import format_summary, summarise
 from .faults import Fault, raise_faults
-from .folds import assign_folds
+from .folds import assign_folds, reference_split
 from .groups import read_groups
 
 __all__ = ["format_summary", "prepare"]
@@ -44,6 +44,7 @@ def prepare(
     num_folds: int = 5,
     seed: int = 0,
     num_workers: int | None = None,
+    split: str = "folds",
 ) -> dict[str, Any]:
     """Make a data set of Kaggle's ``stage1_train.zip``; ``output`` appears complete or not at all.
 
@@ -59,6 +60,7 @@ def prepare(
         num_folds: number of folds, from 2 to the number of groups.
         seed: of the folds.
         num_workers: processes, at least 1; by default one per core.
+        split: ``folds``, or ``reference`` for that of the reference program, see ``reference_split``.
 
     Returns:
         What ``format_summary`` tells.
@@ -74,6 +76,9 @@ def prepare(
     workers = (os.cpu_count() or 1) if num_workers is None else num_workers
     if workers < 1:
         raise UserError(f"num_workers: {workers} is too few; give 1 or more")
+    if split not in ("folds", "reference"):
+        raise UserError(f"split: {split!r} is neither folds nor reference")
+    num_folds = 2 if split == "reference" else num_folds
     list_members(source)  # a wrong source is told before anything is made
     with atomic_folder(output) as part:
         (part / "labels").mkdir()
@@ -93,7 +98,10 @@ def prepare(
         reports = _convert_all(raw, cases, None if faults else part, workers)
         raise_faults(source, [*faults, *(fault for report in reports for fault in report.faults)])
 
-        folds = assign_folds([group_of[id_] for id_ in ids], [report.type for report in reports], num_folds, seed)
+        if split == "reference":
+            folds = reference_split(len(ids))
+        else:
+            folds = assign_folds([group_of[id_] for id_ in ids], [report.type for report in reports], num_folds, seed)
         training = [
             {
                 "id": case.id,

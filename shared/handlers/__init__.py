@@ -5,6 +5,7 @@ from .checkpoint import Checkpoint
 from .clip_gradient import ClipGradient
 from .curves import Curves
 from .overlays import Overlays
+from .pooled_iou import PooledIoU
 from .progress import Progress
 from .reseed import Reseed
 from .save_instances import SaveInstances
@@ -16,6 +17,7 @@ __all__ = [
     "ClipGradient",
     "Curves",
     "Overlays",
+    "PooledIoU",
     "Progress",
     "Reseed",
     "SaveInstances",

@@ -43,7 +43,8 @@ def case_scores(engine: Workflow, cases: Sequence[str]) -> dict[str, dict[str, f
 class CaseReport:
     """Writes ``metrics.csv`` (a row per case) and ``summary.json`` (means and counts) when an evaluation has ended.
 
-    A value that is undefined for a case is an empty cell; the means leave it out and ``undefined`` counts it.
+    A value that is undefined for a case is an empty cell; the means leave it out and ``undefined`` counts it. Metrics
+    of the whole evaluation, which keep no details, stand in the summary only.
 
     Args:
         output_dir: folder for both files.
@@ -92,6 +93,8 @@ class CaseReport:
             return {"cases": len(chosen)} | {name: _rounded(_mean([c[name] for c in chosen])) for name in metrics}
 
         summary = means([values for *_, values in rows])
+        whole = {name: value for name, value in engine.state.metrics.items() if name not in engine.state.metric_details}
+        summary |= {name: _rounded(float(value)) for name, value in whole.items()}
         summary["undefined"] = {name: sum(bool(np.isnan(values[name])) for *_, values in rows) for name in metrics}
         groups = sorted({group for _, group, _ in rows})
         summary[f"by_{self.group_by}"] = {g: means([values for _, group, values in rows if group == g]) for g in groups}

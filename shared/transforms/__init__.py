@@ -2,6 +2,7 @@
 
 from .class_masks import ClassMasksd
 from .label_instances import LabelInstancesd
+from .rand_hue_saturation_value import RandHueSaturationValued
 from .split_nuclei import SplitNucleid
 
-__all__ = ["ClassMasksd", "LabelInstancesd", "SplitNucleid"]
+__all__ = ["ClassMasksd", "LabelInstancesd", "RandHueSaturationValued", "SplitNucleid"]

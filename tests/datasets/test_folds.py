@@ -6,8 +6,9 @@ import random
 from collections import Counter
 
 import pytest
+from sklearn.model_selection import train_test_split
 
-from shared.datasets.folds import assign_folds
+from shared.datasets.folds import assign_folds, reference_split
 from shared.errors import UserError
 
 
@@ -79,3 +80,11 @@ def test_impossible_folds(num_folds: int, message: str) -> None:
 def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match="strata must have one entry per case: got 1 for 2 groups"):
         assign_folds(["a", "b"], [""], 2, seed=0)
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 101, 664, 670])
+def test_the_reference_split_is_that_of_scikit_learn(count):
+    train, validation = train_test_split(list(range(count)), test_size=0.2, random_state=41)
+    folds = reference_split(count)
+    assert [case for case, fold in enumerate(folds) if fold == 0] == sorted(validation)
+    assert [case for case, fold in enumerate(folds) if fold == 1] == sorted(train)
