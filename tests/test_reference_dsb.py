@@ -1,0 +1,73 @@
+"""The reference recipe of unet_dsb against its own description."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigParser
+from PIL import Image
+from running import ROOT, TRAINING, run_bundle
+
+CONFIGS = ROOT / "bundles" / "unet_dsb" / "configs"
+
+
+def reference(nuclei):
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / "train.json"), str(CONFIGS / "reference.json")])
+    parser["dataset_dir"] = str(nuclei)
+    return parser
+
+
+def resized(pixels):
+    """96 x 96, bilinear between pixel centres and without smoothing, written down from the definition."""
+    height, width = pixels.shape[:2]
+    axes = []
+    for side in (height, width):
+        position = np.clip((np.arange(96) + 0.5) * side / 96 - 0.5, 0, side - 1)
+        low = np.floor(position).astype(int)
+        axes.append((low, np.minimum(low + 1, side - 1), position - low))
+    (top, bottom, down), (left, right, across) = axes
+    down, across = down[:, None, None], across[None, :, None]
+    upper = pixels[top][:, left] * (1 - across) + pixels[top][:, right] * across
+    lower = pixels[bottom][:, left] * (1 - across) + pixels[bottom][:, right] * across
+    return upper * (1 - down) + lower * down
+
+
+def test_pictures_and_masks_are_what_the_reference_makes_of_them(nuclei):
+    dataset = reference(nuclei).get_parsed_content("validate::dataset")
+    case, item = dataset.data[0], dataset[0]
+    with Image.open(case["image"]) as picture, Image.open(case["label"]) as label:
+        rgb, instances = np.asarray(picture.convert("RGB")).astype(float), np.asarray(label)
+    bgr = np.rint(resized(rgb))[..., ::-1]
+    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    expected = (bgr / 255 - mean) / deviation / 255
+    found = item["image"].numpy().transpose(2, 1, 0)
+    wrong = np.abs(found - expected) > 1e-6
+    assert wrong.mean() < 0.002  # a value at exactly a half may be rounded either way
+    assert np.abs(found - expected).max() < 1 / 255 / 0.224 / 255 + 1e-6
+
+    mask = np.floor(255 * resized((instances > 0).astype(float)[..., None]))[..., 0] / 255
+    off = np.abs(item["label"].numpy()[0].T - mask)
+    assert (off > 1e-6).mean() < 0.002
+    assert off.max() < 1.01 / 255
+
+
+def test_quarter_turns_come_as_often_as_in_the_reference(nuclei):
+    turn = reference(nuclei).get_parsed_content("train::random_transforms")[0]
+    corner = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+    turn.set_random_state(0)
+    seen = [turn({"image": corner, "label": corner})["image"][0, 0, 0].item() for _ in range(2000)]
+    shares = {value: seen.count(value) / 2000 for value in (1.0, 2.0, 3.0, 4.0)}
+    assert shares[1.0] == pytest.approx(0.5 + 0.5 / 4, abs=0.03)
+    assert all(shares[value] == pytest.approx(0.5 / 4, abs=0.025) for value in (2.0, 3.0, 4.0))
+
+
+@pytest.mark.parametrize("arch", ["UNet", "NestedUNet"])
+def test_it_trains_and_reports_the_pooled_figure(nuclei, tmp_path, arch):
+    options = {"dataset_dir": nuclei, "output_dir": tmp_path / "run", "arch": f"shared.networks.{arch}"}
+    run_bundle("unet_dsb", ["train", "reference"], "training", **TRAINING | options)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert {"iou_pooled", "iou", "dice"} <= set(summary)
+    curves = (tmp_path / "run" / "curves.csv").read_text()
+    assert "validation_iou_pooled" in curves.splitlines()[0]
