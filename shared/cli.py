@@ -6,6 +6,7 @@ import difflib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import fire
 from fire.decorators import SetParseFns
@@ -109,11 +110,75 @@ def synthesize_dsb(output: str, cases: int = 40, seed: int = 0, size: str | None
     return f"{len(ids)} pictures in {output}; next: {PROGRAM} prepare dsb --source {output} --output DIR"
 
 
-COMMANDS: dict[str, dict[str, Callable[..., str]]] = {
+def bench(
+    bundle: str,
+    mode: str = "infer",
+    batch_size: int = 16,
+    size: str = "96x96",
+    amp: str = "auto",
+    device: str | None = None,
+    warmup: int = 3,
+    steps: int = 20,
+    dataset_dir: str | None = None,
+    checkpoint: str | None = None,
+    seed: int = 0,
+    output: str | None = None,
+) -> str:
+    """Measure how fast a bundle trains, infers or loads data, beside plain float32 in one run.
+
+    Prints pictures per second, latency (mean and percentiles) and peak memory, and writes them as JSON.
+
+    Options:
+        --bundle       folder of the bundle, or its name; may stand first without --bundle
+        --mode         train (whole steps), infer (calls of the network) or data (the loader alone) (default infer)
+        --batch_size   pictures per step (default 16)
+        --size         HEIGHTxWIDTH of the generated pictures (default 96x96)
+        --amp          precision to compare with float32: auto, True or False (default auto)
+        --device       cpu, cuda, ... (default: a GPU if there is one)
+        --warmup       steps that are not counted (default 3)
+        --steps        steps that are (default 20)
+        --dataset_dir  prepared data set, for the mode data
+        --checkpoint   weights (default: drawn at random)
+        --seed         seed of weights and pictures (default 0)
+        --output       JSON file (default results/bench/BUNDLE_MODE.json)
+
+    Example:
+        python -m shared bench unet_dsb --mode train
+    """
+    from .bench import bench as run_bench
+    from .bench import format_bench
+
+    folder = Path(bundle) if Path(bundle).is_dir() else Path("bundles") / bundle
+    sides = size.split("x")
+    if not all(side.isdecimal() for side in sides):
+        raise UsageError(f"--size takes HEIGHTxWIDTH, got {size!r}")
+    if amp not in ("auto", "True", "False"):
+        raise UsageError(f"--amp takes auto, True or False, got {amp!r}")
+    target = output or f"results/bench/{folder.name}_{mode}.json"
+    result = run_bench(
+        folder,
+        mode,
+        batch_size=batch_size,
+        size=tuple(int(side) for side in sides),
+        amp=amp if amp == "auto" else amp == "True",
+        device=device,
+        warmup=warmup,
+        steps=steps,
+        dataset_dir=dataset_dir,
+        checkpoint=checkpoint,
+        seed=seed,
+        output=target,
+    )
+    return f"{format_bench(result)}\n{target}"
+
+
+COMMANDS: dict[str, dict[str, Callable[..., str]] | Callable[..., str]] = {
+    "bench": bench,
     "prepare": {"dsb": prepare_dsb, "folder": prepare_folder},
     "synthesize": {"dsb": synthesize_dsb},
 }
 SUMMARIES = {
+    "bench": "measure how fast a bundle trains, infers or loads data",
     "prepare": "turn a data set as downloaded, or your own, into one to train on",
     "synthesize": "draw a learnable stand-in for a data set, in its raw layout",
 }
@@ -146,19 +211,24 @@ def _run(words: list[str]) -> int:
         print(_overview())
         return 0
     verb = _choose(names[0], COMMANDS, "command")
-    sets = COMMANDS[verb]
-    if len(names) == 1 or names[1].startswith("-"):
+    known, rest = COMMANDS[verb], names[1:]
+    if callable(known):
+        title, command = verb, known
+        if rest and not rest[0].startswith("--"):  # its first option may stand without its name
+            rest = [f"--{next(iter(inspect.signature(command).parameters))}", *rest]
+    elif not rest or rest[0].startswith("-"):
         if wants_help:
-            print(_verb_help(verb))
+            print(_verb_help(verb, known))
             return 0
-        raise UsageError(f"{verb} what? One of: {', '.join(sets)}; see {PROGRAM} {verb} --help")
-    name = _choose(names[1], sets, "data set")
-    command, rest = sets[name], names[2:]
+        raise UsageError(f"{verb} what? One of: {', '.join(known)}; see {PROGRAM} {verb} --help")
+    else:
+        name = _choose(rest[0], known, "data set")
+        title, command, rest = f"{verb} {name}", known[name], rest[1:]
     if wants_help:
-        print(_command_help(verb, name, command))
+        print(_command_help(title, command))
         return 0
-    _check(command, rest, f"{PROGRAM} {verb} {name} --help")
-    fire.Fire(_with_types(command), command=rest, name=f"{PROGRAM} {verb} {name}")
+    _check(command, rest, f"{PROGRAM} {title} --help")
+    fire.Fire(_with_types(command), command=rest, name=f"{PROGRAM} {title}")
     return 0
 
 
@@ -208,9 +278,10 @@ def _with_types(command: Callable[..., str]) -> Callable[..., str]:
 
 
 def _overview() -> str:
-    lines = [f"usage: {PROGRAM} COMMAND DATA_SET --option value ...", "", "commands:"]
-    for verb, sets in COMMANDS.items():
-        lines.append(f"  {verb:12} {SUMMARIES[verb]} ({', '.join(sets)})")
+    lines = [f"usage: {PROGRAM} COMMAND [DATA_SET] --option value ...", "", "commands:"]
+    for verb, known in COMMANDS.items():
+        sets = "" if callable(known) else f" ({', '.join(known)})"
+        lines.append(f"  {verb:12} {SUMMARIES[verb]}{sets}")
     lines += [
         "",
         f"{PROGRAM} COMMAND --help tells more about one.",
@@ -219,16 +290,16 @@ def _overview() -> str:
     return "\n".join(lines)
 
 
-def _verb_help(verb: str) -> str:
+def _verb_help(verb: str, sets: dict[str, Callable[..., str]]) -> str:
     lines = [f"usage: {PROGRAM} {verb} DATA_SET --option value ...", "", "data sets:"]
-    for name, command in COMMANDS[verb].items():
+    for name, command in sets.items():
         lines.append(f"  {name:12} {(inspect.getdoc(command) or '').splitlines()[0]}")
     return "\n".join([*lines, "", f"{PROGRAM} {verb} DATA_SET --help lists the options."])
 
 
-def _command_help(verb: str, name: str, command: Callable[..., str]) -> str:
+def _command_help(title: str, command: Callable[..., str]) -> str:
     words = [
         f"--{option} {option.upper()}" if parameter.default is parameter.empty else f"[--{option} {option.upper()}]"
         for option, parameter in inspect.signature(command).parameters.items()
     ]
-    return f"usage: {PROGRAM} {verb} {name} {' '.join(words)}\n\n{inspect.getdoc(command)}"
+    return f"usage: {PROGRAM} {title} {' '.join(words)}\n\n{inspect.getdoc(command)}"

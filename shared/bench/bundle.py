@@ -1,0 +1,206 @@
+"""A bundle's network and data loader against the clock."""
+
+from __future__ import annotations
+
+import copy
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser
+from monai.inferers import Inferer, SimpleInferer
+
+from ..atomic import atomic_write_text
+from ..errors import UserError
+from ..inferers import PrecisionInferer
+from ..runs import load_checkpoint
+from .timing import measure, summarise
+
+__all__ = ["bench", "format_bench"]
+
+MODES = ("train", "infer", "data")
+BASELINE = "fp32 eager"
+
+
+def bench(
+    bundle: str | Path,
+    mode: str,
+    *,
+    batch_size: int = 16,
+    size: tuple[int, ...] = (96, 96),
+    amp: bool | str = "auto",
+    device: str | None = None,
+    warmup: int = 3,
+    steps: int = 20,
+    dataset_dir: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    seed: int = 0,
+    output: str | Path | None = None,
+) -> dict[str, Any]:
+    """Measure a bundle beside plain float32 in one run.
+
+    ``train`` is a whole step (network, the bundle's loss, gradient, optimiser) and ``infer`` a call of the network, both
+    on generated batches; ``data`` is the loader of ``train.json`` with its real data.
+
+    Args:
+        bundle: folder of the bundle.
+        mode: ``train``, ``infer`` or ``data``.
+        batch_size: pictures per step.
+        size: spatial size of a picture in pixels or voxels.
+        amp: precision that is compared with float32, as in the bundle's knob.
+        device: ``cpu``, ``cuda``, ...; by default a GPU if there is one.
+        warmup: steps that are not counted.
+        steps: steps that are, 1 at least.
+        dataset_dir: data set for the mode ``data``.
+        checkpoint: weights; without them they are drawn at random, and probabilities near a half make masks differ.
+        seed: of weights and batches.
+        output: JSON file for the result.
+
+    Returns:
+        What ``format_bench`` tells: per variant throughput, latency and peak memory; in the mode ``infer`` also how far
+        its probabilities and masks are from float32's.
+
+    Raises:
+        UserError: an option is wrong.
+    """
+    configs = Path(bundle) / "configs"
+    if mode not in MODES:
+        raise UserError(f"mode: {mode!r} is none of {', '.join(MODES)}")
+    if not (configs / "train.json").is_file():
+        raise UserError(f"bundle: {bundle} has no configs/train.json; name the folder of a bundle")
+    if min(batch_size, steps, *size) < 1 or warmup < 0:
+        raise UserError("batch_size, size and steps: take whole numbers of 1 or more")
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    torch.manual_seed(seed)
+    parser = ConfigParser()
+    parser.read_config(str(configs / "train.json"))
+    parser["device"], parser["bundle_root"] = where, str(bundle)
+
+    variants: dict[str, Callable[[], Any]]
+    if mode == "data":
+        variants = {"loader": _loader_step(parser, batch_size, dataset_dir)}
+    else:
+        metadata = ConfigParser.load_config_file(str(configs / "metadata.json"))
+        channels = metadata["network_data_format"]["inputs"]["image"]["num_channels"]
+        batch = torch.rand(batch_size, channels, *size, device=where)
+        network = parser.get_parsed_content("network_def").to(where)
+        if checkpoint is not None:
+            load_checkpoint(checkpoint, network)
+        inferer = PrecisionInferer(SimpleInferer(), amp)
+        fast = copy.deepcopy(network)
+        if len(size) == 2:
+            fast = fast.to(memory_format=torch.channels_last)
+        make = _training_step if mode == "train" else _inference_step
+        variants = {
+            BASELINE: make(parser, network, PrecisionInferer(SimpleInferer(), False), batch),
+            f"amp {amp}, channels last": make(parser, fast, inferer, batch),
+        }
+    agreement = _agreement(*variants.values()) if mode == "infer" else {}
+    timed = measure(variants, where, warmup, steps)
+    rows = {
+        name: summarise(row["seconds"], batch_size) | {"peak_memory_mb": row["peak_bytes"] / 1e6}
+        for name, row in timed.items()
+    }
+    result = {
+        "bundle": Path(bundle).name,
+        "mode": mode,
+        "batch_size": batch_size,
+        "size": list(size),
+        "steps": steps,
+        "seed": seed,
+        "machine": _machine(where),
+        "variants": rows,
+        **agreement,
+    }
+    if output is not None:
+        atomic_write_text(output, json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def format_bench(result: dict[str, Any]) -> str:
+    """Write the result of ``bench`` as a table for the terminal."""
+    shape = "x".join(map(str, result["size"]))
+    lines = [
+        f"{result['bundle']} {result['mode']}, batches of {result['batch_size']} x {shape}; {result['machine']}",
+        f"{'variant':28}{'per second':>12}{'mean ms':>10}{'p50':>9}{'p90':>9}{'p99':>9}{'peak MB':>10}",
+    ]
+    for name, row in result["variants"].items():
+        latency = "".join(f"{row[f'latency_ms_p{q}']:9.1f}" for q in (50, 90, 99))
+        lines.append(
+            f"{name:28}{row['pictures_per_second']:12.1f}{row['latency_ms_mean']:10.1f}{latency}{row['peak_memory_mb']:10.0f}"
+        )
+    speeds = [row["pictures_per_second"] for row in result["variants"].values()]
+    if len(speeds) == 2:
+        lines.append(f"ratio {speeds[1] / speeds[0]:.2f}")
+    if "dice_of_masks" in result:
+        lines.append(f"masks agree by Dice {result['dice_of_masks']:.4f}, mean |dp| {result['mean_difference']:.4f}")
+    return "\n".join(lines)
+
+
+def _training_step(
+    parser: ConfigParser, network: torch.nn.Module, inferer: Inferer, batch: torch.Tensor
+) -> Callable[[], Any]:
+    loss_function = parser.get_parsed_content("train::loss")
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
+    with torch.no_grad():
+        truth = (torch.rand_like(network(batch)) > 0.5).float()
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss_function(inferer(batch, network), truth).backward()
+        optimizer.step()
+
+    network.train()
+    return step
+
+
+def _inference_step(
+    parser: ConfigParser, network: torch.nn.Module, inferer: Inferer, batch: torch.Tensor
+) -> Callable[[], Any]:
+    network.eval()
+
+    @torch.inference_mode()
+    def step() -> torch.Tensor:
+        return torch.sigmoid(inferer(batch, network))
+
+    return step
+
+
+def _loader_step(parser: ConfigParser, batch_size: int, dataset_dir: str | Path | None) -> Callable[[], Any]:
+    if dataset_dir is None:
+        raise UserError("dataset_dir: the mode data reads real data; name a prepared data set")
+    parser["dataset_dir"], parser["batch_size"] = str(dataset_dir), batch_size
+    loader = parser.get_parsed_content("train::dataloader")
+    batches = iter(loader)
+
+    def step() -> None:
+        nonlocal batches
+        try:
+            next(batches)
+        except StopIteration:
+            batches = iter(loader)
+            next(batches)
+
+    return step
+
+
+def _agreement(exact: Callable[[], torch.Tensor], fast: Callable[[], torch.Tensor]) -> dict[str, float]:
+    """How far the fast variant's probabilities and masks are from the exact ones."""
+    expected, found = exact(), fast()
+    both = ((expected > 0.5) & (found > 0.5)).sum().item()
+    sizes = (expected > 0.5).sum().item() + (found > 0.5).sum().item()
+    return {
+        "dice_of_masks": 2 * both / sizes if sizes else 1.0,
+        "mean_difference": (expected - found).abs().mean().item(),
+    }
+
+
+def _machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
+    capability = torch.backends.cpu.get_cpu_capability()
+    amx = " with AMX" if torch.cpu._is_amx_tile_supported() else ""
+    return f"{torch.get_num_threads()} threads of {platform.machine()} {capability}{amx}, torch {torch.__version__}"

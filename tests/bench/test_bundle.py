@@ -1,0 +1,68 @@
+import json
+import time
+
+import pytest
+import torch
+from running import ROOT
+
+from shared.bench import bench, format_bench
+from shared.bench.timing import PeakMemory, measure, summarise
+from shared.errors import UserError
+
+BUNDLE = ROOT / "bundles" / "unet_dsb"
+
+
+def test_percentiles_are_those_of_the_times_themselves():
+    row = summarise([0.010 * n for n in range(1, 102)], pictures=4)
+    assert row["latency_ms_mean"] == pytest.approx(510)
+    assert (row["latency_ms_p50"], row["latency_ms_p90"], row["latency_ms_p99"]) == pytest.approx((510, 910, 1000))
+    assert row["pictures_per_second"] == pytest.approx(4 / 0.51)
+
+
+def test_warm_up_is_left_out_and_variants_take_turns():
+    order = []
+    steps = {name: (lambda name=name: order.append(name)) for name in "ab"}
+    found = measure(steps, torch.device("cpu"), warmup=2, repeats=3)
+    assert order == list("ab" * 5)
+    assert [len(found[name]["seconds"]) for name in "ab"] == [3, 3]
+
+
+def test_the_peak_is_seen_even_if_it_is_given_back():
+    with PeakMemory(torch.device("cpu")) as before:
+        pass
+    with PeakMemory(torch.device("cpu")) as during:
+        held = torch.ones(50_000_000)
+        time.sleep(0.05)
+        del held
+    assert during.peak - before.peak > 150e6
+
+
+@pytest.mark.parametrize("mode", ["train", "infer"])
+def test_a_bundle_is_measured_beside_float32(mode, tmp_path):
+    target = tmp_path / "out.json"
+    result = bench(BUNDLE, mode, batch_size=2, size=(32, 48), amp=True, device="cpu", warmup=0, steps=2, output=target)
+    assert json.loads(target.read_text()) == result
+    assert list(result["variants"]) == ["fp32 eager", "amp True, channels last"]
+    assert "ratio" in format_bench(result)
+    if mode == "infer":
+        assert result["mean_difference"] <= 0.005
+        assert 0 < result["mean_difference"]
+
+
+def test_the_loader_is_measured_on_real_files(nuclei):
+    result = bench(BUNDLE, "data", batch_size=2, device="cpu", warmup=0, steps=6, dataset_dir=nuclei)
+    assert list(result["variants"]) == ["loader"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mode": "fly"}, "mode: 'fly' is none of train, infer, data"),
+        ({"mode": "data"}, "dataset_dir: the mode data reads real data"),
+        ({"mode": "infer", "steps": 0}, "take whole numbers of 1 or more"),
+        ({"mode": "infer", "bundle": "nowhere"}, "bundle: nowhere has no configs/train.json"),
+    ],
+)
+def test_wrong_options(options, message):
+    with pytest.raises(UserError, match=message):
+        bench(**{"bundle": BUNDLE} | options)
