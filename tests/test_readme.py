@@ -1,5 +1,7 @@
 """Every command of the README is run, in its order, with paths of the test and small knobs."""
 
+import csv
+import json
 import os
 import re
 import shlex
@@ -76,3 +78,18 @@ def test_a_mistake_on_monai_s_command_line_is_one_line(workplace):
         "error: --leanring_rate: no such option; did you mean --learning_rate?"
     )
     assert not (workplace / "runs").exists()
+
+
+def test_the_figures_are_those_of_the_results():
+    summary = json.loads((ROOT / "results" / "unet_dsb" / "first" / "summary.json").read_text())
+    row = "| " + " | ".join(f"{summary[name]:.3f}" for name in ("dice", "iou", "dsb_score", "ap50")) + " |"
+    assert row in (ROOT / "README.md").read_text()
+    assert f"| all | {summary['cases']} {row}" in (ROOT / "bundles" / "unet_dsb" / "docs" / "README.md").read_text()
+    with (ROOT / "results" / "unet_dsb" / "first" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == summary["cases"]
+    assert sum(float(r["iou"]) for r in rows) / len(rows) == pytest.approx(summary["iou"], abs=1e-5)
+    for mode in ("train", "infer"):
+        variants = json.loads((ROOT / "results" / "bench" / f"unet_dsb_{mode}.json").read_text())["variants"].values()
+        slow, fast = (variant["pictures_per_second"] for variant in variants)
+        assert f"| {slow:.1f} | {fast:.1f} | {fast / slow:.2f} |" in (ROOT / "README.md").read_text()

@@ -42,8 +42,8 @@ def bench(
 ) -> dict[str, Any]:
     """Measure a bundle beside plain float32 in one run.
 
-    ``train`` is a whole step (network, the bundle's loss, gradient, optimiser) and ``infer`` a call of the network, both
-    on generated batches; ``data`` is the loader of ``train.json`` with its real data.
+    ``train`` is a whole step (network, the bundle's loss, gradient, optimiser) and ``infer`` a call of the network,
+    both on generated batches; ``data`` is the loader of ``train.json`` with its real data.
 
     Args:
         bundle: folder of the bundle.

@@ -17,6 +17,7 @@ import torch
 
 from .. import __version__
 from ..atomic import atomic_write_text
+from .options import is_command_line
 
 __all__ = ["write_record"]
 
@@ -41,7 +42,9 @@ def write_record(
     datalist = Path(dataset_dir) / "datalist.json"
     start = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": shlex.join(["python", *sys.argv[:1], *sys.argv[1:]]),
+        "command": shlex.join(
+            ["python", *(["-m", "monai.bundle"] if is_command_line() else sys.argv[:1]), *sys.argv[1:]]
+        ),
         "working_directory": str(Path.cwd()),
         "versions": {"python": platform.python_version(), "shared": __version__} | _versions(),
         "hardware": _hardware(),
