@@ -7,7 +7,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from PIL import Image
-from running import ROOT, TRAINING, run_bundle
+from running import ROOT, SMALL, TRAINING, run_bundle
 
 CONFIGS = ROOT / "bundles" / "unet_dsb" / "configs"
 
@@ -64,10 +64,27 @@ def test_quarter_turns_come_as_often_as_in_the_reference(nuclei):
 
 
 @pytest.mark.parametrize("arch", ["UNet", "NestedUNet"])
-def test_it_trains_and_reports_the_pooled_figure(nuclei, tmp_path, arch):
+def test_it_trains_reports_the_pooled_figure_and_segments(nuclei, tmp_path, arch):
     options = {"dataset_dir": nuclei, "output_dir": tmp_path / "run", "arch": f"shared.networks.{arch}"}
     run_bundle("unet_dsb", ["train", "reference"], "training", **TRAINING | options)
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert {"iou_pooled", "iou", "dice"} <= set(summary)
     curves = (tmp_path / "run" / "curves.csv").read_text()
     assert "validation_iou_pooled" in curves.splitlines()[0]
+    output = tmp_path / "out"
+    pictures = tmp_path / "in"
+    pictures.mkdir()
+    Image.fromarray(np.arange(61 * 43, dtype=np.uint16).reshape(61, 43).astype(np.uint8)).save(pictures / "a.png")
+    options = SMALL | {"dataset_dir": pictures, "output_dir": output, "arch": f"shared.networks.{arch}"}
+    checkpoint = tmp_path / "run" / "model.pt"
+    run_bundle("unet_dsb", ["inference", "reference_inference"], checkpoint=checkpoint, save_overlay=True, **options)
+    with Image.open(output / "a_seg.png") as mask:
+        assert mask.size == (43, 61)
+
+
+def test_what_stands_in_both_references_is_the_same():
+    train, inference = (json.loads((CONFIGS / f"{n}.json").read_text()) for n in ("reference", "reference_inference"))
+    assert train["network_def"] == inference["network_def"]
+    steps = inference["preprocessing::transforms"]
+    assert steps[3] == train["train::deterministic_transforms"][4]
+    assert steps[4] == train["train::normalization"]

@@ -21,6 +21,7 @@ __all__ = ["Overlays", "draw_contours", "rows_first"]
 TRUTH = (0, 255, 0)
 PREDICTION = (255, 0, 255)
 BOTH = (255, 255, 0)
+SHOWN = (0.5, 99.8)  # percentiles
 LONGEST_SIDE = 1024  # smaller pictures are enlarged up to it, so that a contour does not hide what it encloses
 
 
@@ -28,7 +29,7 @@ def draw_contours(image: np.ndarray, prediction: np.ndarray, truth: np.ndarray |
     """Draw the outlines of two label maps on a picture: truth green, prediction magenta, both yellow.
 
     Args:
-        image: picture in [0, 1], values beyond are clipped.
+        image: picture of any range; shown between its 0.5 and 99.8 percentiles.
         prediction: label map, 0 is background.
         truth: label map of the same size, if it is known.
 
@@ -41,8 +42,9 @@ def draw_contours(image: np.ndarray, prediction: np.ndarray, truth: np.ndarray |
     def enlarge(pixels: np.ndarray) -> np.ndarray:
         return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
-    clipped = np.broadcast_to(np.clip(image, 0, 1), (*image.shape[:2], 3))
-    drawn = enlarge(np.round(255 * clipped).astype(np.uint8))
+    dark, bright = np.percentile(image, SHOWN)
+    shown = np.clip((image - dark) / (bright - dark or 1), 0, 1)
+    drawn = enlarge(np.round(255 * np.broadcast_to(shown, (*image.shape[:2], 3))).astype(np.uint8))
     found = find_boundaries(enlarge(prediction), mode="inner")
     drawn[found] = PREDICTION
     if truth is not None:

@@ -100,8 +100,7 @@ class SaveInstances:
             if self.save_probability:
                 self._write(target, "probability", np.round(65535 * probability.max(axis=0)).astype(np.uint16))
             if self.save_overlay:
-                image = rows_first(item["image"]).transpose(1, 2, 0)
-                self._write(target, "overlay", draw_contours(image, instances))
+                self._write(target, "overlay", draw_contours(rows_first(item["raw"]).transpose(1, 2, 0), instances))
             self.rows[name] = [
                 {"picture": name} | row for row in measure(instances, rows_first(item["raw"]), probability)
             ]

@@ -40,11 +40,10 @@ def write_record(
     path = Path(output_dir) / "run.json"
     earlier = json.loads(path.read_text(encoding="utf-8"))["starts"] if path.is_file() else []
     datalist = Path(dataset_dir) / "datalist.json"
+    program = ["-m", "monai.bundle"] if is_command_line() else sys.argv[:1]
     start = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": shlex.join(
-            ["python", *(["-m", "monai.bundle"] if is_command_line() else sys.argv[:1]), *sys.argv[1:]]
-        ),
+        "command": shlex.join(["python", *program, *sys.argv[1:]]),
         "working_directory": str(Path.cwd()),
         "versions": {"python": platform.python_version(), "shared": __version__} | _versions(),
         "hardware": _hardware(),

@@ -10,11 +10,13 @@ def test_colours_say_who_drew_a_contour():
     truth, found = np.zeros((5, 700), int), np.zeros((5, 700), int)
     truth[1:4, 10:13] = truth[1:4, 30:33] = 1
     found[1:4, 20:23] = found[1:4, 30:33] = 1
-    picture = draw_contours(np.full((5, 700, 1), 0.2), found, truth)
+    grey = np.linspace(-3, 7, 5 * 700).reshape(5, 700, 1)
+    picture = draw_contours(grey, found, truth)
     assert picture.shape == (5, 700, 3)
     corner = [tuple(picture[1, x]) for x in (10, 20, 30)]
     assert corner == [TRUTH, PREDICTION, BOTH]
-    assert tuple(picture[0, 0]) == (51, 51, 51)
+    assert tuple(picture[0, 0]) == (0, 0, 0) and tuple(picture[-1, -1]) == (255, 255, 255)
+    assert tuple(picture[2, 350]) == (127, 127, 127)
 
 
 def test_small_pictures_are_enlarged_by_a_whole_factor():
