@@ -15,7 +15,7 @@ export MONAI_FAIL_ON_DUPLICATE_CONFIG := 1
 # The stamp is written last, so an installation that was interrupted is taken up again.
 .venv/installed-%: requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements$(if $(filter dev,$*),-dev).txt
 	@touch $@
 

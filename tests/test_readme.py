@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 from running import FEATURES, ROOT
 
 SETUP = ("make ", "python -m venv", "pip install")  # what makes the environment this test runs in
@@ -27,8 +29,11 @@ def workplace(tmp_path, nuclei_raw, nuclei):
     """A folder that has what the README takes for granted: the download, the bundles and pictures of one's own."""
     shutil.make_archive(str(tmp_path / "stage1_train"), "zip", nuclei_raw)
     (tmp_path / "bundles").symlink_to(ROOT / "bundles")
-    shutil.copytree(nuclei / "labels", tmp_path / "my_masks")
-    (tmp_path / "my_images").mkdir()
+    for folder in ("my_masks", "my_images"):
+        (tmp_path / folder).mkdir()
+    for label in (nuclei / "labels").iterdir():
+        with Image.open(label) as instances:
+            Image.fromarray((np.asarray(instances) > 0).astype(np.uint8) * 255).save(tmp_path / "my_masks" / label.name)
     for picture in nuclei_raw.glob("*/images/*.png"):
         shutil.copy(picture, tmp_path / "my_images")
     return tmp_path
@@ -93,3 +98,8 @@ def test_the_figures_are_those_of_the_results():
         variants = json.loads((ROOT / "results" / "bench" / f"unet_dsb_{mode}.json").read_text())["variants"].values()
         slow, fast = (variant["pictures_per_second"] for variant in variants)
         assert f"| {slow:.1f} | {fast:.1f} | {fast / slow:.2f} |" in (ROOT / "README.md").read_text()
+
+
+def test_no_placeholder_is_left():
+    for page in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("bundles/*/docs/*.md")]:
+        assert not re.search(r"@[A-Z0-9]+@|OWNER|TODO", page.read_text()), page

@@ -89,6 +89,12 @@ def test_evaluation_of_the_trained_network_repeats_its_scores(trained, nuclei, t
     assert json.loads((tmp_path / "validation" / "summary.json").read_text())["split"] == "validation"
 
 
+def test_no_fold_held_out_is_scored_on_the_pictures_that_chose(nuclei, tmp_path):
+    train(nuclei, tmp_path / "run", fold=-1)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert (summary["split"], summary["fold"]) == ("validation", -1)
+
+
 def test_inference_takes_any_size_and_goes_on_past_a_broken_file(trained, tmp_path):
     pictures, output = tmp_path / "in", tmp_path / "out"
     (pictures / "plate 1").mkdir(parents=True)
@@ -100,7 +106,7 @@ def test_inference_takes_any_size_and_goes_on_past_a_broken_file(trained, tmp_pa
     options = SMALL | {"dataset_dir": pictures, "output_dir": output, "checkpoint": trained / "model.pt"}
     with pytest.raises(Exception) as raised:
         run_bundle("unet_dsb", ["inference"], save_overlay=True, save_probability=True, submission=True, **options)
-    assert "1 of 4 pictures could not be read" in str(root_cause(raised.value))
+    assert "1 of 4 pictures could not be segmented" in str(root_cause(raised.value))
     for name, size in sizes.items():
         stem = output / name.rsplit(".", 1)[0]
         with Image.open(f"{stem}_seg.png") as result:
@@ -138,10 +144,11 @@ def test_pretrained_weights_of_another_number_of_channels(trained, nuclei, tmp_p
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"fold": 9}, r"fold: 9 is not in .*datalist.json; it has \[0, 1, 2\]"),
+        ({"fold": 9}, r"fold: 9 is not in .*datalist.json; take one of \[0, 1, 2\], or -1"),
         ({"epochs": 0}, "epochs: 0 will not do; take a whole number of 1 or more"),
         ({"pretrained": "none.pt"}, "pretrained: none.pt does not exist"),
-        ({"cache_rate": 2.0}, "cache_rate: 2.0 is out of range"),
+        ({"cache_rate": 2.0}, "cache_rate: 2.0 will not do; take a share between 0 and 1"),
+        ({"amp": "half"}, "amp: 'half' will not do; take auto, True or False"),
         ({"dataset_dir": "."}, "no datalist.json in ."),
     ],
 )
@@ -149,7 +156,7 @@ def test_wrong_values_end_before_any_work(nuclei, tmp_path, options, message):
     with pytest.raises(Exception) as raised:
         train(nuclei, tmp_path / "run", **options)
     assert re.search(message, str(root_cause(raised.value)))
-    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_wiring_that_stands_twice_is_the_same():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,14 @@ def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
         raise UserError(f"{path}: no valid JSON ({error}); run `prepare` again or mend the file") from error
     if not isinstance(content, dict) or not isinstance(content.get("training"), list):
         raise UserError(f'{path}: no list named "training" in it; run `prepare` again or mend the file')
+    for name, kind, what in (("test", list, "a list"), ("labels", dict, "an object")):
+        if not isinstance(content.setdefault(name, kind()), kind):
+            raise UserError(f'{path}: "{name}" is not {what}; run `prepare` again or mend the file')
 
     faults: list[str] = []
     seen: set[str] = set()
     for section in ("training", "test"):
-        for number, case in enumerate(content.setdefault(section, [])):
+        for number, case in enumerate(content[section]):
             faults += _check_case(case, f"{section}[{number}]", section, path.parent, seen)
     if faults:
         shown = "\n  ".join(faults[:20]) + (f"\n  ... and {len(faults) - 20} more" if len(faults) > 20 else "")
@@ -52,25 +56,37 @@ def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
 
 def _check_case(case: Any, where: str, section: str, root: Path, seen: set[str]) -> list[str]:
     """Make the paths of one entry absolute and return what is wrong with it."""
-    wanted = ("id", "image", "label", "fold") if section == "training" else ("id", "image")
-    if not isinstance(case, dict):
-        return [f"{where}: not an object"]
-    if missing := [key for key in wanted if key not in case]:
-        return [f"{where}: lacks {', '.join(missing)}"]
+    wanted = ("id", "image", "label", "fold") if section == "training" else ("id", "image", "label")
+    if wrong := _form_fault(case, wanted):
+        return [f"{where}: {wrong}"]
     if case["id"] in seen:
         return [f"{where}: id {case['id']} occurs twice"]
     seen.add(case["id"])
-    if "fold" in case and not isinstance(case["fold"], int):
-        return [f"{where}: fold is {case['fold']!r}, not a whole number"]
     faults = []
     for key in ("image", "label"):
-        if key not in case:
-            continue
-        names = case[key] if isinstance(case[key], list) else [case[key]]
-        files = [root / name for name in names]
+        files = [root / name for name in _names(case[key])]
         faults += [f"{where}: {file} does not exist" for file in files if not file.is_file()]
         case[key] = [str(file) for file in files] if isinstance(case[key], list) else str(files[0])
     return faults
+
+
+def _form_fault(case: Any, wanted: Sequence[str]) -> str | None:
+    """What is wrong with the form of an entry, if anything is."""
+    if not isinstance(case, dict):
+        return "not an object"
+    if missing := [key for key in wanted if key not in case]:
+        return f"lacks {', '.join(missing)}"
+    for key in ("id", "label", "image"):
+        several = isinstance(case[key], list) and case[key] and key == "image"
+        if not all(isinstance(name, str) for name in (_names(case[key]) if several else [case[key]])):
+            return f"{key} is {case[key]!r}, no text"
+    if "fold" in wanted and not isinstance(case["fold"], int):
+        return f"fold is {case['fold']!r}, not a whole number"
+    return None
+
+
+def _names(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def select_cases(
@@ -104,7 +120,8 @@ def select_cases(
     else:
         folds = sorted({case["fold"] for case in cases})
         if fold not in folds and fold != -1:
-            raise UserError(f"fold: {fold} is not in {Path(dataset_dir) / 'datalist.json'}; it has {folds}")
+            known = f"take one of {folds}, or -1 to hold none out"
+            raise UserError(f"fold: {fold} is not in {Path(dataset_dir) / 'datalist.json'}; {known}")
         chosen = [case for case in cases if (case["fold"] == fold) == (part == "fold")]
         if part in ("training", "validation"):
             chosen = _training_or_validation(chosen, part)
@@ -112,7 +129,9 @@ def select_cases(
     if num_classes is not None and classes > 0 and classes != num_classes:
         raise UserError(f"num_classes: {dataset_dir} has {classes}, not {num_classes}; add --num_classes {classes}")
     if not chosen:
-        raise UserError(f"split: nothing belongs to {part!r} of {dataset_dir} with fold {fold} held out")
+        raise UserError(
+            f"split: nothing belongs to {part!r} of {dataset_dir} with fold {fold} held out; take another split or fold"
+        )
     kind = content.get("kind", "instances")
     return [{**case, "index": index, "kind": kind} for index, case in enumerate(chosen)]
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -21,8 +21,8 @@ from .datalist import path_from
 from .dsb_case import CaseReport, convert_case
 from .dsb_source import INNER_ZIP, NOT_READ, Case, find_cases, find_inner_zip, list_members, open_reader
 from .dsb_summary import format_summary, summarise
-from .faults import Fault, raise_faults
-from .folds import assign_folds, reference_split
+from .faults import raise_faults, space_faults
+from .folds import assign_folds, fold_faults, reference_split
 from .groups import read_groups
 
 __all__ = ["format_summary", "prepare"]
@@ -90,7 +90,9 @@ def prepare(
             )
         ids = [case.id for case in cases]
         group_of, group_faults = read_groups(Path(groups), ids) if groups else ({id_: id_ for id_ in ids}, [])
-        faults += group_faults + _fold_faults(ids, group_of, num_folds) + _space_faults(raw, cases, part)
+        faults += group_faults + _space_faults(raw, cases, part)
+        if ids and set(ids) <= set(group_of):
+            faults += fold_faults([group_of[id_] for id_ in ids], num_folds)
 
         if raw.is_file():
             (part / "images").mkdir()
@@ -137,8 +139,7 @@ def _unpack_inner(source: Path, part: Path) -> Path:
     inner = None if source.is_dir() else find_inner_zip(list_members(source))
     if inner is None:
         return source
-    if inner.size > (free := shutil.disk_usage(part).free):
-        raise_faults(source, [_space_fault(inner.size, free)])
+    raise_faults(source, space_faults(inner.size, part))
     target = part / INNER_ZIP
     try:
         with zipfile.ZipFile(source) as archive, archive.open(inner.name) as packed, target.open("wb") as file:
@@ -149,29 +150,12 @@ def _unpack_inner(source: Path, part: Path) -> Path:
     return target
 
 
-def _fold_faults(ids: Sequence[str], group_of: Mapping[str, str], num_folds: int) -> list[str]:
-    """What the folds need is known now, their strata only when the pictures have been read."""
-    if not ids or not set(ids) <= set(group_of):
-        return []
-    try:
-        assign_folds([group_of[id_] for id_ in ids], ids, num_folds, seed=0)
-    except UserError as error:
-        return [str(error)]
-    return []
-
-
 def _space_faults(raw: Path, cases: Sequence[Case], part: Path) -> list[str]:
     """The masks stand for the label maps, which come out smaller than all of them together."""
     needed = 2 * BLOCK * len(cases) + sum(mask.size for case in cases for mask in case.masks)
     if raw.is_file():
         needed += sum(image.size for case in cases for image in case.images)
-    free = shutil.disk_usage(part).free
-    return [_space_fault(needed, free)] if needed > free else []
-
-
-def _space_fault(needed: int, free: int) -> str:
-    wrong = f"needs about {needed / 1e6:,.1f} MB, the disk has {free / 1e6:,.1f} MB free"
-    return str(Fault("output", wrong, "free some space or choose another disk"))
+    return space_faults(needed, part)
 
 
 def _image_path(raw: Path, case: Case, output: Path) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..errors import UserError
 
-__all__ = ["Fault", "raise_faults"]
+__all__ = ["Fault", "raise_faults", "space_faults"]
 
 MAX_SHOWN = 100
 
@@ -37,3 +39,12 @@ def raise_faults(source: object, faults: Sequence[str]) -> None:
         lines.append(f"... and {len(faults) - MAX_SHOWN} more")
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     raise UserError("\n  ".join([f"{source}: {count}; nothing was written:", *lines]))
+
+
+def space_faults(needed: int, folder: Path) -> list[str]:
+    """One line if the disk of ``folder`` has less than ``needed`` bytes free, else none."""
+    free = shutil.disk_usage(folder).free
+    if needed <= free:
+        return []
+    wrong = f"needs about {needed / 1e6:,.1f} MB, the disk has {free / 1e6:,.1f} MB free"
+    return [str(Fault("output", wrong, "free some space or choose another disk"))]

@@ -14,12 +14,12 @@ from tqdm import tqdm
 from ..atomic import atomic_folder, atomic_write_text
 from ..errors import UserError
 from .datalist import path_from
-from .faults import raise_faults
+from .faults import raise_faults, space_faults
 from .folder_case import CaseReport, convert_case, examine_case
 from .folder_masks import KINDS, find_kind
 from .folder_pairs import find_pairs
 from .folder_summary import format_summary, summarise
-from .folds import assign_folds
+from .folds import assign_folds, fold_faults
 from .groups import read_groups
 
 __all__ = ["format_summary", "prepare"]
@@ -77,10 +77,12 @@ def prepare(
         group_of, group_faults = read_groups(Path(groups), ids) if groups else ({id_: id_ for id_ in ids}, [])
         faults = [*found.faults, *group_faults]
         if set(ids) <= set(group_of):
-            faults += _fold_faults([group_of[id_] for id_ in ids], num_folds)
+            faults += fold_faults([group_of[id_] for id_ in ids], num_folds)
 
         reports: list[CaseReport] = _map(examine_case, [(pair,) for pair in found.pairs], workers, "examine")
         faults += [fault for report in reports for fault in report.faults]
+        pixels = sum(report.size[0] * report.size[1] for report in reports)
+        faults += space_faults(pixels, part)  # a label map takes a byte per pixel at the very most, as PNG
         all_masks = [mask for report in reports for mask in report.masks.values()]
         kind, reason, kind_faults = find_kind(all_masks, kind, threshold, masks, found.classes)
         raise_faults(images, [*faults, *kind_faults])
@@ -149,15 +151,6 @@ def _check_options(missing: str, kind: str, threshold: float | None, num_workers
     if workers < 1:
         raise UserError(f"num_workers: {workers} is too few; give 1 or more")
     return workers
-
-
-def _fold_faults(groups: Sequence[str], num_folds: int) -> list[str]:
-    """What the folds need is known now, their strata only when the masks have been read."""
-    try:
-        assign_folds(groups, groups, num_folds, seed=0)
-    except UserError as error:
-        return [str(error)]
-    return []
 
 
 def _map(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int, name: str) -> list[Any]:

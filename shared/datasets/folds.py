@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import UserError
 
-__all__ = ["assign_folds", "reference_split"]
+__all__ = ["assign_folds", "fold_faults", "reference_split"]
 
 
 def assign_folds(groups: Sequence[str], strata: Sequence[str], num_folds: int, seed: int) -> list[int]:
@@ -94,3 +94,12 @@ def reference_split(count: int) -> list[int]:
     order = np.random.RandomState(41).permutation(count)
     held_out = set(order[: -(-count // 5)].tolist())
     return [0 if case in held_out else 1 for case in range(count)]
+
+
+def fold_faults(groups: Sequence[str], num_folds: int) -> list[str]:
+    """One line if folds cannot be made of these groups, else none; it does not depend on the strata."""
+    try:
+        assign_folds(groups, groups, num_folds, seed=0)
+    except UserError as error:
+        return [str(error)]
+    return []

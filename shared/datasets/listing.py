@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,14 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
             for file in root.rglob("*")
             if file.suffix.lower() in PICTURE_SUFFIXES
             and file.is_file()
-            and not file.name.startswith(".")
+            and not any(part.startswith(".") for part in file.relative_to(root).parts)
             and output not in file.resolve().parents
         )
     else:
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name a folder of pictures or one picture")
     if not files:
-        raise UserError(f"dataset_dir: no picture ({', '.join(PICTURE_SUFFIXES)}) in {dataset_dir} or below it")
+        kinds = ", ".join(PICTURE_SUFFIXES)
+        raise UserError(f"dataset_dir: no picture ({kinds}) in {dataset_dir} or below it; name the folder of yours")
 
     names: dict[str, Path] = {}
     clashes = []
@@ -58,6 +60,8 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
             "dataset_dir: these would write one result; rename or move one of each pair:\n  " + "\n  ".join(clashes)
         )
     done = _finished(output) if skip_existing else set()
+    if done:
+        logging.getLogger(__name__).info("%d of %d pictures are done already", len(done), len(files))
     return [
         {"id": name, "image": str(file), "image_file": str(file)}
         for name, file in names.items()

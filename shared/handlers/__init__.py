@@ -8,8 +8,9 @@ from .overlays import Overlays
 from .pooled_iou import PooledIoU
 from .progress import Progress
 from .reseed import Reseed
-from .save_instances import SaveInstances
-from .submission import Submission
+from .save_instances import SaveInstances, check_findings
+from .submission import write_submission
+from .validation_handler import ValidationHandler
 
 __all__ = [
     "CaseReport",
@@ -21,5 +22,7 @@ __all__ = [
     "Progress",
     "Reseed",
     "SaveInstances",
-    "Submission",
+    "ValidationHandler",
+    "check_findings",
+    "write_submission",
 ]

@@ -39,7 +39,7 @@ class Checkpoint:
             network is the best.
         interval: epochs between two resumable states; the last epoch is always saved.
         resume: whether to go on from the newest state in ``checkpoints/``, if there is one.
-        early_stop: stop when the best network is this many epochs old; None never stops early.
+        early_stop: stop when a validation finds the best network this many epochs old; None never stops early.
 
     Raises:
         ValueError: ``interval`` or ``early_stop`` is less than 1.
@@ -69,23 +69,31 @@ class Checkpoint:
         self.early_stop = early_stop
         self.best: dict[str, float] = {"metric": math.nan, "epoch": 0}
         self.unsaved: dict[str, Any] | None = None
+        self.old_handler: Any = None
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.finish_epoch)
+        engine.add_event_handler(Events.COMPLETED, self.finish)
         engine.add_event_handler(Events.EXCEPTION_RAISED, self.stop)
 
     def start(self, engine: Workflow) -> None:
         """Load the newest state when asked to; the trainer then goes on with the epoch after it."""
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _end_process)
+            self.old_handler = signal.signal(signal.SIGTERM, _end_process)
         if self.resume and (states := self._states()):
-            self._load(engine, states)
-            if engine.state.epoch >= engine.state.max_epochs or self._stops_early(engine.state.epoch):
+            state = self._load(states)
+            self.best = state["best"]
+            engine.state.epoch = state["epoch"]
+            engine.state.iteration = state["iteration"]
+            self.logger.info("resumed from %s after epoch %d", states[-1], state["epoch"])
+            if state["stopped_early"] or state["epoch"] >= engine.state.max_epochs:
                 engine.terminate()
+        elif self.resume:
+            self.logger.info("no epoch was finished before: starting with the first")
 
-    def _load(self, engine: Workflow, states: list[Path]) -> None:
+    def _load(self, states: list[Path]) -> dict[str, Any]:
         try:
             state = torch.load(states[-1], map_location="cpu", weights_only=True)
             for name, part in self.parts.items():
@@ -95,38 +103,51 @@ class Checkpoint:
             remedy = f"delete it to go on from {states[-2].name}" if len(states) > 1 else "start a new run"
             reason = " ".join(str(error).split())[:300]
             raise UserError(f"resume: {states[-1]} cannot be loaded ({reason}); {remedy}") from error
-        self.best = state["best"]
-        engine.state.epoch = state["epoch"]
-        engine.state.iteration = state["iteration"]
-        self.logger.info("resumed from %s after epoch %d", states[-1], state["epoch"])
+        return state
 
     def finish_epoch(self, engine: Workflow) -> None:
         """Save the network when it is the best so far, then the state when its turn has come."""
         epoch = engine.state.epoch
-        last = epoch == engine.state.max_epochs
-        if self._is_best(epoch) or (last and self.best["epoch"] == 0):
+        if self._is_best(epoch):
             self.best = {"metric": self._metric(epoch), "epoch": epoch}
-            with atomic_path(self.model_file) as temporary:
-                torch.save(self.parts["network"].state_dict(), temporary)
-        self.unsaved = {"epoch": epoch, "iteration": engine.state.iteration, "best": self.best}
-        self.unsaved |= {name: part.state_dict() for name, part in self.parts.items() if part is not None}
-        if self._stops_early(epoch):
-            self.logger.info("no better network since epoch %d: stopped early", self.best["epoch"])
-            engine.terminate()
-            last = True
+            self._save_network()
+        stops = self._stops_early(epoch)
+        last = stops or epoch == engine.state.max_epochs
+        if last and self.best["epoch"] == 0:  # nothing was defined to choose by
+            self._save_network()
+        # Assigned in one go: a signal may come at any moment, and whoever it calls saves what stands here.
+        progress = {"epoch": epoch, "iteration": engine.state.iteration, "best": self.best, "stopped_early": stops}
+        state = progress | {name: part.state_dict() for name, part in self.parts.items() if part is not None}
         if last or epoch % self.interval == 0:
+            self.unsaved = state
             self._save()
         else:  # the next step changes the tensors in place
-            self.unsaved = copy.deepcopy(self.unsaved)
+            self.unsaved = copy.deepcopy(state)
+        if stops:
+            self.logger.info("no better network since epoch %d: stopped early", self.best["epoch"])
+            engine.terminate()
 
     def stop(self, engine: Workflow, error: BaseException) -> None:
         """Save what the interval has left unsaved and let the error go on its way."""
         self._save()
+        self.finish(engine)
         if states := self._states():
             self.logger.info(
-                "stopped; go on with --output_dir %s --resume True (%s)", self.folder.parent, states[-1].name
+                "stopped; to go on repeat the command with --output_dir %s --resume True (it has %s)",
+                self.folder.parent,
+                states[-1].name,
             )
         raise error
+
+    def finish(self, engine: Workflow) -> None:
+        """Give SIGTERM back to whom it belonged."""
+        if self.old_handler is not None:
+            signal.signal(signal.SIGTERM, self.old_handler)
+            self.old_handler = None
+
+    def _save_network(self) -> None:
+        with atomic_path(self.model_file) as temporary:
+            torch.save(self.parts["network"].state_dict(), temporary)
 
     def _save(self) -> None:
         if self.unsaved is None:
@@ -134,7 +155,7 @@ class Checkpoint:
         with atomic_path(self.folder / f"epoch_{self.unsaved['epoch']:05d}.pt") as temporary:
             torch.save(self.unsaved, temporary)
         self.unsaved = None
-        for old in self._states()[:-KEPT]:
+        for old in [*self._states()[:-KEPT], *self.folder.glob(".*.part.pt")]:  # the latter of a run that was killed
             old.unlink()
 
     def _metric(self, epoch: int) -> float:
@@ -150,7 +171,10 @@ class Checkpoint:
         return not math.isnan(metric) and not metric <= self.best["metric"]
 
     def _stops_early(self, epoch: int) -> bool:
-        return self.early_stop is not None and epoch - self.best["epoch"] >= self.early_stop
+        """Only a validation can tell that there is no better network."""
+        if self.early_stop is None or math.isnan(self._metric(epoch)) or self.best["epoch"] == 0:
+            return False
+        return epoch - self.best["epoch"] >= self.early_stop
 
     def _states(self) -> list[Path]:
         return sorted(self.folder.glob("epoch_*.pt"))

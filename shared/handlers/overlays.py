@@ -101,10 +101,13 @@ class Overlays:
         )
         if not ranked:
             return
+        if engine.state.rank == 0:
+            for old in self.folder.glob(f"*_{self.metric}_*.png"):  # of an earlier evaluation
+                old.unlink()
         for rank, number in (("worst", 0), ("median", len(ranked) // 2), ("best", len(ranked) - 1)):
             value, case = ranked[number]
             if case in self.pictures:
-                name = f"{rank}_{self.metric}_{value:.3f}_{case.replace('/', '__')}.png"
+                name = f"{rank}_{self.metric}_{value:.3f}_{str(case).replace('/', '__')}.png"
                 with atomic_path(self.folder / name) as temporary:
                     temporary.write_bytes(self.pictures[case])
 

@@ -19,8 +19,9 @@ from ..atomic import atomic_path, atomic_write_text
 from ..errors import UserError
 from .overlays import draw_contours, rows_first
 
-__all__ = ["SaveInstances"]
+__all__ = ["SaveInstances", "check_findings"]
 
+MOST_INSTANCES = 65535
 SECONDS_BETWEEN_TABLES = 10
 COLUMNS = ("picture", "count", "id", "class", "area_px", "centroid_x", "centroid_y", "box_x", "box_y", "box_w", "box_h",
            "mean_intensity", "error")  # fmt: skip
@@ -34,9 +35,9 @@ class SaveInstances:
     map, area in pixels, centroid and box in pixels from the upper left corner, and mean intensity of the picture as
     stored (mean over its channels).
 
-    A picture that could not be read arrives as an item with an ``error``; it gets a row that says so, the others are
-    done, and when all are through the run ends with an error. The table is renewed every few seconds, so that little is
-    lost when the power goes: what is in it is done.
+    A picture that could not be read arrives as an item with an ``error``; it gets a row that says so, as does one
+    with more instances than 16 bit can number, and the others are done. The table is renewed every few seconds, so that
+    little is lost when the power goes: what is in it is done.
 
     Args:
         input_dir: folder that was read; names in the table are relative to it.
@@ -68,35 +69,34 @@ class SaveInstances:
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.save)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.write_table)
-        engine.add_event_handler(Events.COMPLETED, self.report)
 
     def start(self, engine: Workflow) -> None:
         """Take up the rows of an earlier run."""
         if self.skip_existing and self.table.is_file():
             with self.table.open(newline="", encoding="utf-8") as file:
-                for row in csv.DictReader(file):
-                    self.rows.setdefault(row["picture"], []).append({key: value for key, value in row.items() if value})
+                rows = [row for row in csv.DictReader(file) if not row["error"]]
+            for row in rows:
+                if (self.input_dir / row["picture"]).is_file():
+                    self.rows.setdefault(row["picture"], []).append(dict(row))
 
     def save(self, engine: Workflow) -> None:
         """Write the files of the pictures just segmented."""
         for item, output in zip(engine.state.batch, engine.state.output, strict=True):
             name = Path(item["image_file"]).relative_to(self.input_dir).as_posix()
-            if item["error"]:
-                self.logger.error("%s", item["error"])
-                self.rows[name] = [{"picture": name, "error": item["error"]}]
-                continue
             instances = rows_first(output["pred"])[0]
-            if instances.max() > 65535:
-                raise UserError(
-                    f"{item['image_file']}: {instances.max()} instances do not fit into 16 bit; cut the picture"
-                )
+            error = item["error"]
+            if instances.max() > MOST_INSTANCES:
+                error = f"{item['image_file']}: {instances.max()} instances do not fit into 16 bit; cut the picture"
+            if error:
+                self.logger.error("%s", error)
+                self.rows[name] = [{"picture": name, "error": error}]
+                continue
             target = self.output_dir / item["id"]
             self._write(target, "seg", instances.astype(np.uint16))
             probability = rows_first(output["probability"])
             if len(probability) > 1:
-                self._write(
-                    target, "class", np.where(instances > 0, probability.argmax(axis=0) + 1, 0).astype(np.uint8)
-                )
+                classes = np.where(instances > 0, probability.argmax(axis=0) + 1, 0)
+                self._write(target, "class", classes.astype(np.uint8))
             if self.save_probability:
                 self._write(target, "probability", np.round(65535 * probability.max(axis=0)).astype(np.uint16))
             if self.save_overlay:
@@ -117,19 +117,29 @@ class SaveInstances:
         atomic_write_text(self.table, text.getvalue())
         self.written = time.monotonic()
 
-    def report(self, engine: Workflow) -> None:
-        """Say what was done; pictures that could not be read end the run with an error."""
-        rows = [row for of_picture in self.rows.values() for row in of_picture]
-        failed, counts = sum("error" in row for row in rows), [int(row["count"]) for row in rows if "count" in row]
-        self.logger.info("%d pictures, %d instances found; table: %s", len(counts), sum(counts), self.table)
-        if failed:
-            raise UserError(
-                f"{failed} of {len(self.rows)} pictures could not be read, the others are done; see {self.table}"
-            )
-
     def _write(self, target: Path, kind: str, pixels: np.ndarray) -> None:
         with atomic_path(target.with_name(f"{target.name}_{kind}.png")) as temporary:
             Image.fromarray(pixels).save(temporary)
+
+
+def check_findings(output_dir: str | Path) -> None:
+    """Say what an inference has done; it stands last in ``run``.
+
+    Args:
+        output_dir: folder with ``findings.csv``.
+
+    Raises:
+        UserError: some pictures could not be segmented.
+    """
+    table = Path(output_dir) / "findings.csv"
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if not row["id"]]
+    failed, counts = [row for row in rows if row["error"]], [int(row["count"]) for row in rows if row["count"]]
+    logging.getLogger(__name__).info("%d pictures, %d instances found; table: %s", len(counts), sum(counts), table)
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(rows)} pictures could not be segmented, the others are done; see {table}"
+        )
 
 
 def measure(instances: np.ndarray, raw: np.ndarray, probability: np.ndarray) -> list[dict[str, Any]]:

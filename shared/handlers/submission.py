@@ -7,13 +7,13 @@ import io
 from pathlib import Path
 
 import numpy as np
-from ignite.engine import Events
-from monai.engines import Workflow
 from skimage.io import imread
+from skimage.measure import regionprops
 
 from ..atomic import atomic_write_text
+from ..errors import UserError
 
-__all__ = ["Submission", "encode_runs"]
+__all__ = ["encode_runs", "write_submission"]
 
 
 def encode_runs(mask: np.ndarray) -> str:
@@ -40,32 +40,39 @@ def encode_runs(mask: np.ndarray) -> str:
     return " ".join(f"{start} {end - start}" for start, end in zip(starts, ends, strict=True))
 
 
-class Submission:
-    """Writes ``submission.csv`` with the columns ``ImageId`` and ``EncodedPixels``, a row per nucleus.
+def write_submission(output_dir: str | Path) -> None:
+    """Write ``submission.csv`` with the columns ``ImageId`` and ``EncodedPixels``, a row per nucleus.
 
-    It belongs after ``SaveInstances``, from whose files it is made. A picture in which nothing was found, or which
+    It is made from the label maps and ``findings.csv`` of an inference. A picture in which nothing was found, or which
     could not be read, has one row with empty runs, as Kaggle wants it.
 
     Args:
-        output_dir: folder of the label maps and ``findings.csv``, and for the table.
+        output_dir: folder of the label maps, and for the table.
+
+    Raises:
+        UserError: two pictures have one name, by which Kaggle would know them.
     """
+    output = Path(output_dir)
+    with (output / "findings.csv").open(newline="", encoding="utf-8") as file:
+        targets = [output / Path(row["picture"]).with_suffix("") for row in csv.DictReader(file) if not row["id"]]
+    if len({target.name for target in targets}) < len(targets):
+        raise UserError("submission: pictures in different folders have one name; rename them, Kaggle knows names only")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["ImageId", "EncodedPixels"])
+    for target in targets:
+        written = target.with_name(f"{target.name}_seg.png")
+        instances = imread(written) if written.is_file() else np.zeros((1, 1), np.uint16)
+        writer.writerows([(target.name, runs) for runs in _encode_instances(instances)] or [(target.name, "")])
+    atomic_write_text(output / "submission.csv", text.getvalue())
 
-    def __init__(self, output_dir: str | Path) -> None:
-        self.output_dir = Path(output_dir)
 
-    def attach(self, engine: Workflow) -> None:
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
-
-    def __call__(self, engine: Workflow) -> None:
-        with (self.output_dir / "findings.csv").open(newline="", encoding="utf-8") as file:
-            pictures = [row["picture"] for row in csv.DictReader(file) if not row["id"]]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["ImageId", "EncodedPixels"])
-        for picture in pictures:
-            target = self.output_dir / Path(picture).with_suffix("")
-            written = target.with_name(f"{target.name}_seg.png")
-            instances = imread(written) if written.is_file() else np.zeros((1, 1), np.uint16)
-            rows = [(target.name, encode_runs(instances == number)) for number in np.unique(instances[instances > 0])]
-            writer.writerows(rows or [(target.name, "")])
-        atomic_write_text(self.output_dir / "submission.csv", text.getvalue())
+def _encode_instances(instances: np.ndarray) -> list[str]:
+    """The runs of each instance; only the columns that it covers are looked at."""
+    height, encoded = instances.shape[0], []
+    for region in regionprops(instances):
+        _, left, _, right = region.bbox
+        numbers = np.array(encode_runs(instances[:, left:right] == region.label).split(), dtype=int)
+        numbers[::2] += left * height
+        encoded.append(" ".join(map(str, numbers)))
+    return encoded

@@ -1,9 +1,18 @@
-"""What surrounds a run on the command line: options, folder and record."""
+"""What surrounds a run on the command line: options, folder, record and resources."""
 
 from .checkpoint import load_checkpoint, load_pretrained
 from .folder import new_folder
+from .record import record_run
 from .resources import check_resources
 from .start import start_run
 from .terminal import on_terminal
 
-__all__ = ["check_resources", "load_checkpoint", "load_pretrained", "new_folder", "on_terminal", "start_run"]
+__all__ = [
+    "check_resources",
+    "load_checkpoint",
+    "load_pretrained",
+    "new_folder",
+    "on_terminal",
+    "record_run",
+    "start_run",
+]

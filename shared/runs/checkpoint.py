@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -28,9 +27,10 @@ def load_checkpoint(path: str | Path, network: torch.nn.Module) -> None:
     state = _read_state("checkpoint", path)
     try:
         network.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as error:
+    except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
-        raise UserError(f"checkpoint: {path} belongs to another network ({reason})") from error
+        remedy = "name another, or give --channels and --num_classes as in its training"
+        raise UserError(f"checkpoint: {path} belongs to another network; {remedy} ({reason})") from error
 
 
 def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
@@ -48,7 +48,7 @@ def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
     state = _read_state("pretrained", path)
     _, loaded, left = copy_model_state(network, state)
     if not loaded:
-        raise UserError(f"pretrained: nothing in {path} fits the network; it belongs to another one")
+        raise UserError(f"pretrained: nothing in {path} fits the network; name weights of the same kind of network")
     logger = logging.getLogger(__name__)
     logger.info("pretrained: %d of %d tensors taken from %s", len(loaded), len(loaded) + len(left), path)
     for name in left:
@@ -59,8 +59,13 @@ def _read_state(option: str, path: str | Path) -> Any:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{option}: {path} does not exist; name a model.pt, such as that of a training run")
+    remedy = "name a model.pt, such as that of a training run"
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError, OSError, ValueError) as error:
-        raise UserError(f"{option}: {path} is no readable checkpoint ({str(error).splitlines()[0]})") from error
-    return content.get("model", content.get("network", content)) if isinstance(content, dict) else content
+    except Exception as error:  # a file of another kind can fail in any way
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise UserError(f"{option}: {path} is no readable checkpoint ({reason}); {remedy}") from error
+    state = content.get("model", content.get("network", content)) if isinstance(content, dict) else content
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise UserError(f"{option}: {path} holds no weights of a network; {remedy}")
+    return state

@@ -19,13 +19,13 @@ def new_folder(root: str | Path) -> str:
     return str(Path(root) / time.strftime("%Y%m%d-%H%M%S"))
 
 
-def claim_folder(output_dir: str | Path, may_exist: bool, knob: str) -> None:
+def claim_folder(output_dir: str | Path, knob: str | None = None, may_exist: bool = False) -> None:
     """Make ``output_dir``, or refuse it when there is something in it.
 
     Args:
         output_dir: folder to write to.
+        knob: option that lets an earlier run go on in its folder, for the message; None if there is none.
         may_exist: whether an earlier run may be in it.
-        knob: the option that allows that, for the message.
 
     Raises:
         UserError: it is not empty, is a file, or cannot be written.
@@ -34,7 +34,8 @@ def claim_folder(output_dir: str | Path, may_exist: bool, knob: str) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if not may_exist and any(path.iterdir()):
-            raise UserError(f"output_dir: {path} is not empty; name another folder, or go on in it with --{knob} True")
+            way_on = f", or go on in it with --{knob} True" if knob else ""
+            raise UserError(f"output_dir: {path} is not empty; name another folder{way_on}")
         probe = path / ".writable"
         probe.touch()
         probe.unlink()

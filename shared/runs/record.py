@@ -9,6 +9,7 @@ import platform
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,29 +18,61 @@ import torch
 
 from .. import __version__
 from ..atomic import atomic_write_text
-from .options import is_command_line
+from ..errors import UserError
+from .folder import claim_folder
+from .options import is_command_line, merged_config, parse_options
 
-__all__ = ["write_record"]
+__all__ = ["record_run"]
 
+MAY_CHANGE = frozenset(  # knobs that do not change what a run computes, or that record_run compares otherwise
+    {"resume", "output_dir", "dataset_dir", "bundle_root", "num_workers", "cache_rate", "early_stop", "pretrained"}
+    | {"log_interval", "checkpoint_interval", "_meta_"}
+)
 PACKAGES = ("torch", "monai", "pytorch-ignite", "numpy", "scikit-image", "itk", "nibabel", "openvino")
 
 
-def write_record(
-    output_dir: str | Path, dataset_dir: str | Path, seed: int | None, config: dict[str, Any] | None
+def record_run(
+    output_dir: str | Path,
+    dataset_dir: str | Path,
+    cases: Sequence[Any],
+    seed: int | None = None,
+    resume: bool | None = None,
+    skip_existing: bool | None = None,
 ) -> None:
-    """Write ``run.json``: command, configuration, versions, machine, seed and a fingerprint of the data.
+    """Claim the folder of a run and write ``run.json``: command, configuration, versions, machine, seed, data.
 
-    A run that is resumed adds to the list of its ``starts``.
+    It stands in ``run`` after all that can be checked beforehand, so that a mistake leaves no folder behind. A run
+    that is resumed adds to the list of its ``starts`` and must have the knobs and data that it had.
 
     Args:
-        output_dir: folder of the run.
-        dataset_dir: folder of the data; the SHA-256 of its ``datalist.json`` is the fingerprint.
+        output_dir: folder of the run; new or empty, unless an earlier run goes on in it.
+        dataset_dir: folder of the data; the SHA-256 of its ``datalist.json`` is recorded.
+        cases: what will be worked on; recorded is their number.
         seed: seed of the run.
-        config: merged configuration, None when the run was called from Python and it is not known.
+        resume: training: whether an earlier run goes on; None if it cannot.
+        skip_existing: inference: whether an earlier run goes on; None if it cannot.
+
+    Raises:
+        UserError: the folder is not empty, there is nothing to resume, or it was a run with other knobs or data.
     """
     path = Path(output_dir) / "run.json"
-    earlier = json.loads(path.read_text(encoding="utf-8"))["starts"] if path.is_file() else []
+    if resume and not path.is_file():
+        raise UserError(f"resume: there is no run in {output_dir}; name its folder with --output_dir")
+    knob = "resume" if resume is not None else "skip_existing" if skip_existing is not None else None
+    claim_folder(output_dir, knob, may_exist=bool(resume or skip_existing))
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"starts": []}
     datalist = Path(dataset_dir) / "datalist.json"
+    record = {
+        "seed": seed,
+        "data": {
+            "dataset_dir": str(dataset_dir),
+            "cases": len(cases),
+            "datalist_sha256": hashlib.sha256(datalist.read_bytes()).hexdigest() if datalist.is_file() else None,
+        },
+        "config": merged_config(parse_options(sys.argv[1:])) if is_command_line() else None,
+    }
+    if resume:
+        _refuse_changes(earlier, record)
     program = ["-m", "monai.bundle"] if is_command_line() else sys.argv[:1]
     start = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -48,16 +81,22 @@ def write_record(
         "versions": {"python": platform.python_version(), "shared": __version__} | _versions(),
         "hardware": _hardware(),
     }
-    record = {
-        "seed": seed,
-        "data": {
-            "dataset_dir": str(dataset_dir),
-            "datalist_sha256": hashlib.sha256(datalist.read_bytes()).hexdigest() if datalist.is_file() else None,
-        },
-        "starts": [*earlier, start],
-        "config": config,
-    }
-    atomic_write_text(path, json.dumps(record, indent=1, default=str) + "\n")
+    atomic_write_text(path, json.dumps(record | {"starts": [*earlier["starts"], start]}, indent=1, default=str) + "\n")
+
+
+def _refuse_changes(earlier: dict[str, Any], now: dict[str, Any]) -> None:
+    """A resumed run that changed would be neither the one nor the other."""
+    remedy = "a resumed run keeps what it had; start a new one, with --pretrained if its weights are to be used"
+    if earlier["data"]["datalist_sha256"] != now["data"]["datalist_sha256"]:
+        raise UserError(f"resume: dataset_dir holds other data than this run had; {remedy}")
+    before, after = earlier["config"] or {}, now["config"] or {}
+    if not before or not after:
+        return  # called from Python
+    for name in sorted((before.keys() | after.keys()) - MAY_CHANGE):
+        was, is_ = (json.loads(json.dumps(config.get(name), default=str)) for config in (before, after))
+        if was != is_:
+            values = "" if isinstance(was, (dict, list)) else f" was {was}, now is {is_}"
+            raise UserError(f"resume: {name}{values or ' is not what it was'}; {remedy}")
 
 
 def _versions() -> dict[str, str | None]:

@@ -37,18 +37,17 @@ def check_resources(
         cache_rate: share of the cases that is cached, in [0, 1].
 
     Raises:
-        UserError: memory or disk does not suffice, or ``cache_rate`` is out of its range.
+        UserError: memory or disk does not suffice.
     """
-    if not 0 <= cache_rate <= 1:
-        raise UserError(f"cache_rate: {cache_rate} is out of range; take a share between 0 and 1")
     pixels = sum(_pixels(case["image"]) for case in cases)
-    needed, free = cache_rate * pixels * (channels + 1) * FLOAT, psutil.virtual_memory().available
+    needed, free = cache_rate * pixels * (channels + 1) * FLOAT, _free_memory()
     if needed > free:
         fits = int(100 * cache_rate * free / needed) / 100
         raise UserError(
             f"cache_rate: caching {len(cases)} pictures takes {needed / 1e9:.1f} GB of memory, "
             f"{free / 1e9:.1f} GB are free; take --cache_rate {fits:.2f} or less"
         )
+    output_dir = next(folder for folder in (Path(output_dir), *Path(output_dir).resolve().parents) if folder.exists())
     weights = sum(parameter.numel() for parameter in network.parameters()) * FLOAT
     needed, free = STATES * TENSORS * weights, shutil.disk_usage(output_dir).free
     if needed > free:
@@ -58,9 +57,23 @@ def check_resources(
         )
 
 
-def _pixels(path: str) -> int:
+def _free_memory() -> int:
+    """What the machine has, or the container that this runs in, whichever is less."""
+    free = psutil.virtual_memory().available
     try:
-        with Image.open(path) as picture:  # reads the header only
+        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        return free
+    return min(free, limit - used)
+
+
+def _pixels(path: str) -> int:
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None  # only the header is read; the reader has a limit of its own
+    try:
+        with Image.open(path) as picture:
             return picture.width * picture.height
     except OSError:
         return 0  # not for Pillow; whoever reads it says what is wrong with it
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit

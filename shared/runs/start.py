@@ -3,68 +3,45 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import torch
 
 from ..errors import UserError
-from .folder import claim_folder
-from .options import check_options, is_command_line, merged_config, parse_options
-from .record import write_record
+from .knobs import check_knobs
+from .options import check_options, is_command_line, parse_options
 
 __all__ = ["start_run"]
 
 
-def start_run(
-    bundle_root: str | Path,
-    dataset_dir: str | Path,
-    output_dir: str | Path,
-    device: torch.device | str,
-    may_exist: bool = False,
-    knob: str = "resume",
-    seed: int | None = None,
-    at_least_one: dict[str, int | None] | None = None,
-) -> None:
-    """Check what was asked for before any long work, claim the run's folder and write its ``run.json``.
+def start_run(bundle_root: str, dataset_dir: str, device: torch.device | str, knobs: Mapping[str, Any]) -> None:
+    """Check what was asked for before any work; nothing is written.
 
     On the command line it also makes a ``UserError`` end the process with one line instead of a traceback.
 
     Args:
         bundle_root: folder of the bundle.
-        dataset_dir: folder of the data.
-        output_dir: folder of the run; must be new or empty unless ``may_exist``.
+        dataset_dir: folder of the data, or one picture.
         device: where the network runs.
-        may_exist: whether ``output_dir`` may hold an earlier run.
-        knob: name of the option behind ``may_exist``.
-        seed: seed of the run, for the record.
-        at_least_one: options that count something, with their values; None is left alone.
+        knobs: values of the other knobs by name.
 
     Raises:
-        UserError: an option does not exist or has a wrong value.
+        UserError: an option does not exist or has a value that cannot be meant.
     """
-    config = None
     if is_command_line():
         sys.excepthook = _one_line
-        options = parse_options(sys.argv[1:])
-        check_options(options)
-        config = merged_config(options)
+        check_options(parse_options(sys.argv[1:]))
+    check_knobs({"bundle_root": bundle_root, "dataset_dir": dataset_dir, **knobs})
     if not (Path(bundle_root) / "configs").is_dir():
         raise UserError(f"bundle_root: {bundle_root} has no folder configs; name the folder of the bundle")
     if not Path(dataset_dir).exists():
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name the folder of your data")
-    for name, value in (at_least_one or {}).items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise UserError(f"{name}: {value!r} will not do; take a whole number of 1 or more")
-    _check_device(device)
-    claim_folder(output_dir, may_exist, knob)
-    write_record(output_dir, dataset_dir, seed, config)
-
-
-def _check_device(device: torch.device | str) -> None:
     try:
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise UserError(f"device: {device} cannot be used ({str(error).splitlines()[0]}); try --device cpu") from error
 
 

@@ -17,7 +17,7 @@ class LabelInstancesd(MapTransform):
     """Numbers the instances of a label map; a map that already numbers them stays as it is.
 
     Where the map holds classes or a plain mask, which the item says under ``kind_key``, each connected region of one
-    value is an instance (8 neighbours in a plane).
+    value is an instance, neighbours being those that share a side.
 
     Args:
         keys: keys of the label maps.
@@ -42,6 +42,6 @@ class LabelInstancesd(MapTransform):
         result = dict(data)
         if result.get(self.kind_key, "instances") != "instances":
             for key in self.key_iterator(result):
-                regions = connected_components(convert_to_numpy(result[key])[0].astype(int))
+                regions = connected_components(convert_to_numpy(result[key])[0].astype(int), connectivity=1)
                 result[key] = convert_to_dst_type(regions[None], result[key], dtype=result[key].dtype)[0]
         return result

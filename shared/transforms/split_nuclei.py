@@ -93,6 +93,8 @@ def _check_options(threshold: float, neck: float, min_depth: float, min_area: in
 class SplitNucleid(MapTransform):
     """``split_nuclei`` on the items of a dictionary; what MONAI notes about a picture stays with it.
 
+    Of several classes each pixel belongs to the likeliest, and nuclei of different classes are never joined.
+
     Args:
         keys: keys of the probabilities.
         threshold: foreground is what exceeds it, in [0, 1).
@@ -105,7 +107,7 @@ class SplitNucleid(MapTransform):
         ValueError: an argument is out of its range.
 
     Shape:
-        Probability (C, W, H) in [0, 1], of several classes the likeliest counts; result (1, W, H) with int32 ids.
+        Probability (C, W, H) in [0, 1], result (1, W, H) with int32 ids.
     """
 
     def __init__(
@@ -125,6 +127,11 @@ class SplitNucleid(MapTransform):
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
         result = dict(data)
         for key in self.key_iterator(result):
-            nuclei = self.split(convert_to_numpy(result[key]).max(axis=0))
+            probability = convert_to_numpy(result[key])
+            likeliest = probability.argmax(axis=0)
+            nuclei = np.zeros(likeliest.shape, np.int32)
+            for number, of_class in enumerate(probability):
+                found = self.split(np.where(likeliest == number, of_class, 0))
+                nuclei += np.where(found > 0, found + nuclei.max(), 0)
             result[key] = convert_to_dst_type(nuclei[None], result[key], dtype=torch.int32)[0]
         return result

@@ -55,7 +55,7 @@ def test_paths_are_relative_to_the_file(data):
 @pytest.mark.parametrize(
     ("part", "fold", "message"),
     [
-        ("fold", 7, r"fold: 7 is not in .*datalist.json; it has \[0, 1, 2\]"),
+        ("fold", 7, r"fold: 7 is not in .*datalist.json; take one of \[0, 1, 2\], or -1"),
         ("train", 0, "no part 'train'; take one of"),
     ],
 )
@@ -75,10 +75,35 @@ def test_no_file_and_no_json(tmp_path):
         read_datalist(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image": None}, "image is None, no text"),
+        ({"image": []}, r"image is \[\], no text"),
+        ({"id": 7}, "id is 7, no text"),
+        ({"fold": "zero"}, "fold is 'zero', not a whole number"),
+    ],
+)
+def test_entries_of_another_form_are_named(data, change, message):
+    content = json.loads((data / "datalist.json").read_text())
+    content["training"][5] |= change
+    (data / "datalist.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"training\[5\]: {message}"):
+        read_datalist(data)
+
+
+def test_sections_of_another_form_are_named(data):
+    content = json.loads((data / "datalist.json").read_text())
+    for name, what in (("test", "a list"), ("labels", "an object")):
+        (data / "datalist.json").write_text(json.dumps(content | {name: None}))
+        with pytest.raises(UserError, match=f'"{name}" is not {what}'):
+            read_datalist(data)
+
+
 def test_all_faults_at_once(data):
     content = json.loads((data / "datalist.json").read_text())
     content["training"][0]["fold"] = "zero"
-    content["training"][1]["id"] = "00"
+    content["training"][1]["id"] = "05"
     del content["training"][2]["label"]
     (data / "03.png").unlink()
     (data / "datalist.json").write_text(json.dumps(content))
@@ -86,7 +111,7 @@ def test_all_faults_at_once(data):
         read_datalist(data)
     text = str(raised.value)
     assert "4 faults" in text
-    for line in ("training[0]: fold is 'zero'", "training[1]: id 00 occurs twice", "training[2]: lacks label",
+    for line in ("training[0]: fold is 'zero'", "training[5]: id 05 occurs twice", "training[2]: lacks label",
                  f"training[3]: {data / '03.png'} does not exist"):  # fmt: skip
         assert line in text
 

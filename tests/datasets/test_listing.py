@@ -14,7 +14,7 @@ def touch(root, *names):
 
 
 def test_pictures_below_the_folder_in_any_case_of_suffix(tmp_path):
-    touch(tmp_path, "b.PNG", "a.tif", "x/y/c.jpeg", "notes.txt", "._a.tif", "out/a_seg.png")
+    touch(tmp_path, "b.PNG", "a.tif", "x/y/c.jpeg", "notes.txt", "._a.tif", ".checkpoints/a.png", "out/a_seg.png")
     found = list_pictures(tmp_path, tmp_path / "out")
     assert [case["id"] for case in found] == ["a", "b", "x/y/c"]
     assert found[1]["image"] == str(tmp_path / "b.PNG")

@@ -1,4 +1,5 @@
 import math
+import signal
 
 import pytest
 import torch
@@ -71,6 +72,27 @@ def test_early_stop_counts_from_the_best_and_survives_a_resume(tmp_path):
     assert saved(tmp_path)[-1] == "epoch_00005.pt"
     trainer, weight = run(tmp_path, metrics, early_stop=3, resume=True)
     assert (trainer.state.epoch, weight) == (5, 5)
+
+
+def test_only_a_validation_can_stop_early(tmp_path):
+    trainer, _ = run(tmp_path, [None, None, None, 0.5, None, None, None, 0.4], early_stop=2)
+    assert trainer.state.epoch == 8
+    assert best(tmp_path) == 4
+    trainer, _ = run(tmp_path / "nan", [math.nan] * 4, early_stop=1)
+    assert (trainer.state.epoch, best(tmp_path / "nan")) == (4, 4)
+
+
+def test_sigterm_is_given_back(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    run(tmp_path, [0.1])
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_a_killed_run_left_half_written_goes(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / ".epoch_00009.1.part.pt").touch()
+    run(tmp_path, [0.1])
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch_00001.pt"]
 
 
 def test_an_error_saves_what_the_interval_left_unsaved(tmp_path):

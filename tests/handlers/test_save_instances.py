@@ -7,7 +7,7 @@ from ignite.engine import Engine
 from PIL import Image
 
 from shared.errors import UserError
-from shared.handlers import SaveInstances
+from shared.handlers import SaveInstances, check_findings
 from shared.handlers.save_instances import measure
 
 
@@ -72,19 +72,32 @@ def test_the_map_has_the_picture_s_orientation_and_16_bit(tmp_path):
     ]
 
 
-def test_a_picture_that_cannot_be_read_is_a_row_and_an_error_at_the_end(tmp_path):
+def test_a_picture_that_cannot_be_segmented_is_a_row_and_an_error_at_the_end(tmp_path):
+    empty, many = torch.zeros(2, 3, dtype=torch.int32), torch.full((1, 1), 65536, dtype=torch.int32)
+    segment(tmp_path, [empty, empty, many, empty], ["", "1.tif: cut short", "", ""])
+    found = [(r["picture"], r["count"], r["error"]) for r in rows(tmp_path)]
+    assert found[0] == ("s/0.tif", "0", "")
+    assert found[1] == ("s/1.tif", "", "1.tif: cut short")
+    assert "65536 instances do not fit into 16 bit; cut the picture" in found[2][2]
+    assert found[3] == ("s/3.tif", "0", "")
+    assert sorted(p.name for p in (tmp_path / "out" / "s").iterdir()) == ["0_seg.png", "3_seg.png"]
+    with pytest.raises(UserError, match="2 of 4 pictures could not be segmented, the others are done"):
+        check_findings(tmp_path / "out")
+
+
+def test_rows_of_an_earlier_run_stay_but_for_errors_and_pictures_that_are_gone(tmp_path):
     empty = torch.zeros(2, 3, dtype=torch.int32)
-    with pytest.raises(UserError, match="1 of 3 pictures could not be read, the others are done"):
-        segment(tmp_path, [empty, empty, empty], ["", "1.tif: cut short", ""])
-    assert [(r["picture"], r["count"], r["error"]) for r in rows(tmp_path)] == [
+    (tmp_path / "in" / "s").mkdir(parents=True)
+    for name in ("0.tif", "3.tif"):
+        (tmp_path / "in" / "s" / name).touch()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "findings.csv").write_text(
+        "picture,count,id,error\ns/3.tif,1,,\ns/3.tif,,1,\ns/4.tif,2,,\ns/0.tif,,,cut short\n"
+    )
+    segment(tmp_path, [empty], [""], skip_existing=True)
+    assert [(r["picture"], r["count"], r["id"]) for r in rows(tmp_path)] == [
         ("s/0.tif", "0", ""),
-        ("s/1.tif", "", "1.tif: cut short"),
-        ("s/2.tif", "0", ""),
+        ("s/3.tif", "1", ""),
+        ("s/3.tif", "", "1"),
     ]
-    assert sorted(p.name for p in (tmp_path / "out" / "s").iterdir()) == ["0_seg.png", "2_seg.png"]
-
-
-def test_more_instances_than_16_bit_hold_is_an_error(tmp_path):
-    with pytest.raises(UserError, match="65536 instances do not fit into 16 bit"):
-        segment(tmp_path, [torch.full((1, 1), 65536, dtype=torch.int32)], [""])
-    assert not list((tmp_path / "out").rglob("*.png"))
+    check_findings(tmp_path / "out")

@@ -1,10 +1,11 @@
 import csv
 
 import numpy as np
-from ignite.engine import Engine
+import pytest
 from PIL import Image
 
-from shared.handlers import Submission
+from shared.errors import UserError
+from shared.handlers import write_submission
 from shared.handlers.submission import encode_runs
 
 
@@ -31,12 +32,17 @@ def test_a_row_per_nucleus_and_an_empty_one_where_there_is_none(tmp_path):
     Image.fromarray(labels).save(tmp_path / "a_seg.png")
     Image.fromarray(0 * labels).save(tmp_path / "b_seg.png")
     (tmp_path / "findings.csv").write_text("picture,count,id\na.png,2,\na.png,,1\na.png,,2\nb.png,0,\nbroken.png,,\n")
-    engine = Engine(lambda engine, batch: None)
-    Submission(tmp_path).attach(engine)
-    engine.run([0])
+    write_submission(tmp_path)
     with (tmp_path / "submission.csv").open() as file:
         rows = [(row["ImageId"], row["EncodedPixels"]) for row in csv.DictReader(file)]
     assert [name for name, _ in rows] == ["a", "a", "b", "broken"]
     assert np.array_equal(decode_runs(rows[0][1], labels.shape), labels == 1)
     assert np.array_equal(decode_runs(rows[1][1], labels.shape), labels == 2)
     assert rows[2][1] == rows[3][1] == ""
+
+
+def test_names_that_kaggle_could_not_tell_apart(tmp_path):
+    (tmp_path / "findings.csv").write_text("picture,count,id\na/x.png,0,\nb/x.png,0,\n")
+    with pytest.raises(UserError, match="submission: pictures in different folders have one name"):
+        write_submission(tmp_path)
+    assert not (tmp_path / "submission.csv").exists()

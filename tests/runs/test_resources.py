@@ -20,7 +20,7 @@ def cases(tmp_path):
 @pytest.fixture
 def machine(monkeypatch):
     def has(memory, disk):
-        monkeypatch.setattr(resources.psutil, "virtual_memory", lambda: SimpleNamespace(available=memory))
+        monkeypatch.setattr(resources, "_free_memory", lambda: memory)
         monkeypatch.setattr(resources.shutil, "disk_usage", lambda _: SimpleNamespace(free=disk))
 
     return has
@@ -45,6 +45,8 @@ def test_too_little_disk_is_told_with_numbers(tmp_path, cases, machine):
         resources.check_resources(tmp_path, NETWORK, cases, channels=3)
 
 
-def test_a_share_beyond_one_is_refused(tmp_path, cases):
-    with pytest.raises(UserError, match="cache_rate: 1.5 is out of range"):
-        resources.check_resources(tmp_path, NETWORK, cases, channels=3, cache_rate=1.5)
+def test_a_very_large_picture_is_counted_and_not_opened(tmp_path, machine):
+    Image.fromarray(np.zeros((14000, 14000), np.uint8)).save(tmp_path / "large.png", compress_level=1)
+    machine(3_135_000_000, 48_000_000)
+    with pytest.raises(UserError, match="caching 1 pictures takes 3.1 GB"):
+        resources.check_resources(tmp_path, NETWORK, [{"image": str(tmp_path / "large.png")}], channels=3)

@@ -142,8 +142,8 @@ def test_the_transform_keeps_what_is_known_of_the_picture():
     assert type(SplitNucleid("pred")({"pred": torch.tensor(probability)[None]})["pred"]) is torch.Tensor
 
 
-def test_of_several_classes_the_likeliest_counts():
+def test_nuclei_of_different_classes_are_parted_where_they_touch():
     probability = torch.zeros(2, 5, 7)
-    probability[0, :, :2], probability[1, :, 4:] = 0.9, 0.8
+    probability[0, :, :3], probability[1, :, 3:6], probability[1, :, :3] = 0.9, 0.8, 0.6
     nuclei = SplitNucleid("pred", min_area=1)({"pred": probability})["pred"]
-    assert nuclei.tolist() == [[[1, 1, 0, 0, 2, 2, 2]] * 5]
+    assert nuclei.tolist() == [[[1, 1, 1, 2, 2, 2, 0]] * 5]

@@ -1,0 +1,70 @@
+"""Whether the values of the knobs can be meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ..errors import UserError
+
+__all__ = ["check_knobs"]
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return _is_whole(value) or isinstance(value, float)
+
+
+class Rule(NamedTuple):
+    """What some knobs take, in words and as a test."""
+
+    names: frozenset[str]
+    takes: str
+    fits: Callable[[Any], bool]
+
+
+RULES = (
+    Rule(
+        frozenset({"epochs", "epoch_length", "batch_size", "accumulation_steps", "num_classes"})
+        | {"val_interval", "log_interval", "checkpoint_interval", "early_stop"},
+        "a whole number of 1 or more",
+        lambda value: _is_whole(value) and value >= 1,
+    ),
+    Rule(frozenset({"seed", "num_workers"}), "a whole number of 0 or more", lambda v: _is_whole(v) and v >= 0),
+    Rule(frozenset({"learning_rate", "clip_gradient"}), "a number above 0", lambda v: _is_number(v) and v > 0),
+    Rule(frozenset({"cache_rate"}), "a share between 0 and 1", lambda v: _is_number(v) and 0 <= v <= 1),
+    Rule(frozenset({"channels"}), "1 or 3", lambda v: _is_whole(v) and v in (1, 3)),
+    Rule(frozenset({"amp"}), "auto, True or False", lambda v: isinstance(v, bool) or v == "auto"),
+    Rule(
+        frozenset({"resume", "skip_existing", "submission", "save_probability", "save_overlay"}),
+        "True or False",
+        lambda value: isinstance(value, bool),
+    ),
+    Rule(
+        frozenset({"bundle_root", "dataset_dir", "output_dir", "checkpoint", "pretrained"}),
+        "a path; one that reads as a number needs ./ in front",
+        lambda value: isinstance(value, str),
+    ),
+)
+MAY_BE_NONE = {"epoch_length", "early_stop", "clip_gradient", "pretrained"}
+
+
+def check_knobs(knobs: Mapping[str, Any]) -> None:
+    """Refuse values out of their range, by the meaning that a knob's name has in every bundle.
+
+    Args:
+        knobs: values by name; names without a rule pass.
+
+    Raises:
+        UserError: naming the knob, its value and what it takes.
+
+    Example:
+        >>> check_knobs({"epochs": 3, "early_stop": None, "amp": "auto"})
+    """
+    for name, value in knobs.items():
+        for rule in RULES:
+            if name in rule.names and not rule.fits(value) and not (value is None and name in MAY_BE_NONE):
+                raise UserError(f"{name}: {value!r} will not do; take {rule.takes}")

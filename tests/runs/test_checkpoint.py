@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from shared.errors import UserError
+from shared.runs import load_checkpoint, load_pretrained
+
+
+def test_weights(tmp_path):
+    torch.manual_seed(0)
+    network = torch.nn.Linear(3, 2)
+    with pytest.raises(UserError, match=r"checkpoint: .*none.pt does not exist"):
+        load_checkpoint(tmp_path / "none.pt", network)
+
+    (tmp_path / "broken.pt").write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(UserError, match=r"broken.pt is no readable checkpoint .*; name a model.pt"):
+        load_checkpoint(tmp_path / "broken.pt", network)
+
+    torch.save(torch.nn.Linear(5, 2).state_dict(), tmp_path / "other.pt")
+    with pytest.raises(UserError, match=r"other.pt belongs to another network; .*size mismatch for weight"):
+        load_checkpoint(tmp_path / "other.pt", network)
+
+    half = {name: value.half() for name, value in torch.nn.Linear(3, 2).state_dict().items()}
+    torch.save({"model": half}, tmp_path / "good.pt")
+    load_checkpoint(tmp_path / "good.pt", network)
+    assert network.weight.dtype == torch.float32
+    assert torch.equal(network.weight, half["weight"].float())
+
+
+@pytest.mark.parametrize("content", [b"", b"some text", b"\x80\x04."])
+def test_files_of_another_kind(tmp_path, content):
+    (tmp_path / "x.pt").write_bytes(content)
+    with pytest.raises(UserError, match=r"pretrained: .*x.pt is no readable checkpoint"):
+        load_pretrained(tmp_path / "x.pt", torch.nn.Linear(3, 2))
+
+
+@pytest.mark.parametrize("content", [torch.zeros(3), {"epoch": 3}, [torch.zeros(1)]])
+def test_files_without_weights(tmp_path, content):
+    torch.save(content, tmp_path / "x.pt")
+    with pytest.raises(UserError, match=r"checkpoint: .*x.pt holds no weights of a network"):
+        load_checkpoint(tmp_path / "x.pt", torch.nn.Linear(3, 2))
+
+
+def test_pretrained_takes_what_fits_and_names_the_rest(tmp_path, caplog):
+    caplog.set_level("INFO")
+    torch.manual_seed(0)
+    source, target = torch.nn.Linear(3, 2), torch.nn.Linear(5, 2)
+    torch.save(source.state_dict(), tmp_path / "x.pt")
+    load_pretrained(tmp_path / "x.pt", target)
+    assert torch.equal(target.bias, source.bias)
+    assert "pretrained: 1 of 2 tensors taken" in caplog.text
+    assert "pretrained: not taken: weight" in caplog.text
+    with pytest.raises(UserError, match="nothing in .*x.pt fits the network"):
+        load_pretrained(tmp_path / "x.pt", torch.nn.Linear(7, 5))

@@ -1,0 +1,28 @@
+import pytest
+
+from shared.errors import UserError
+from shared.runs.knobs import check_knobs
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("epochs", [1, 300], [0, -1, 1.5, True, None, "3"]),
+        ("early_stop", [1, None], [0]),
+        ("seed", [0, 7], [-1, 0.5]),
+        ("learning_rate", [1, 1e-4], [0, -1.0, "fast", None]),
+        ("clip_gradient", [0.5, None], [0]),
+        ("cache_rate", [0, 1, 0.5], [1.1, -0.1]),
+        ("channels", [1, 3], [2, True, "3"]),
+        ("amp", ["auto", True, False], ["bf16", 1, None]),
+        ("resume", [True, False], [1, "yes"]),
+        ("output_dir", ["runs/x"], [20261121, None]),
+        ("unknown", [object()], []),
+    ],
+)
+def test_each_rule(name, good, bad):
+    for value in good:
+        check_knobs({name: value})
+    for value in bad:
+        with pytest.raises(UserError, match=f"{name}: {value!r} will not do; take "):
+            check_knobs({"epochs": 1, name: value})

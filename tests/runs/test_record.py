@@ -1,0 +1,82 @@
+import json
+import re
+
+import pytest
+
+from shared.errors import UserError
+from shared.runs import new_folder, record, record_run
+
+
+@pytest.fixture
+def folders(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "datalist.json").write_text("{}")
+    return {"output_dir": tmp_path / "out", "dataset_dir": tmp_path / "data", "cases": [1, 2], "seed": 7}
+
+
+@pytest.fixture
+def command_line(monkeypatch):
+    """Call it with the configuration that a command line would have given."""
+
+    def given(config):
+        monkeypatch.setattr(record, "is_command_line", lambda: True)
+        monkeypatch.setattr(record, "merged_config", lambda options: config)
+
+    return given
+
+
+def test_the_record_says_what_the_run_was_and_a_resumed_run_adds_to_it(folders):
+    record_run(**folders, resume=False)
+    record_run(**folders, resume=True)
+    content = json.loads((folders["output_dir"] / "run.json").read_text())
+    assert content["seed"] == 7
+    assert content["data"]["cases"] == 2
+    assert len(content["data"]["datalist_sha256"]) == 64
+    assert len(content["starts"]) == 2
+    assert content["starts"][0]["versions"]["monai"]
+
+
+def test_a_folder_in_use_is_refused_and_left_alone(folders):
+    folders["output_dir"].mkdir()
+    (folders["output_dir"] / "mine.txt").write_text("mine")
+    for options, way_on in (({"resume": False}, "resume"), ({"skip_existing": False}, "skip_existing")):
+        with pytest.raises(UserError, match=f"is not empty; name another folder, or go on in it with --{way_on} True"):
+            record_run(**folders, **options)
+    with pytest.raises(UserError, match="out is not empty; name another folder$"):
+        record_run(**folders)
+    assert [f.name for f in folders["output_dir"].iterdir()] == ["mine.txt"]
+
+
+def test_nothing_to_resume_is_told(folders):
+    with pytest.raises(UserError, match="resume: there is no run in .*out; name its folder with --output_dir"):
+        record_run(**folders, resume=True)
+    assert not folders["output_dir"].exists()
+
+
+def test_a_file_where_the_folder_should_be(folders):
+    folders["output_dir"].write_text("")
+    with pytest.raises(UserError, match="out cannot be written"):
+        record_run(**folders)
+
+
+def test_a_resumed_run_keeps_its_knobs_and_its_data(folders, command_line):
+    command_line({"fold": 3, "num_workers": 0, "train": {"a": 1}})
+    record_run(**folders, resume=False)
+    command_line({"fold": 3, "num_workers": 2, "train": {"a": 1}})
+    record_run(**folders, resume=True)
+    for change, message in (
+        ({"fold": 0}, "resume: fold was 3, now is 0"),
+        ({"train": {"a": 2}}, "train is not what it was"),
+    ):
+        command_line({"fold": 3, "train": {"a": 1}} | change)
+        with pytest.raises(UserError, match=message):
+            record_run(**folders, resume=True)
+    (folders["dataset_dir"] / "datalist.json").write_text("{ }")
+    with pytest.raises(UserError, match="resume: dataset_dir holds other data"):
+        record_run(**folders, resume=True)
+    content = json.loads((folders["output_dir"] / "run.json").read_text())
+    assert (content["config"]["fold"], len(content["starts"])) == (3, 2)
+
+
+def test_an_unnamed_run_is_named_by_the_time_of_day(tmp_path):
+    assert re.fullmatch(r".*/runs/x/\d{8}-\d{6}", new_folder(tmp_path / "runs" / "x"))
