@@ -39,7 +39,7 @@ demo: .venv/installed-run
 	    --dataset_dir $(DEMO)/unseen --output_dir $(DEMO)/found --checkpoint $(DEMO)/run/model.pt --save_overlay True
 	@$(BIN)/python -c 'import json; s = json.load(open("$(DEMO)/run/summary.json")); \
 	    print("\nheld-out pictures: " + ", ".join(f"{k} {s[k]:.3f}" for k in ("dice", "iou", "dsb_score", "ap50")))'
-	@echo "overlays, held out:  $(DEMO)/run/overlays/   (truth green, found magenta, both yellow)"
+	@echo "overlays, held out:  $(DEMO)/run/overlays/   (truth green, found orange, both yellow)"
 	@echo "overlays, unseen:    $(DEMO)/found/*_overlay.png"
 	@echo "table of nuclei:     $(DEMO)/found/findings.csv"
 

@@ -19,14 +19,14 @@ from .case_report import case_scores
 __all__ = ["Overlays", "draw_contours", "rows_first"]
 
 TRUTH = (0, 255, 0)
-PREDICTION = (255, 0, 255)
+PREDICTION = (255, 96, 0)
 BOTH = (255, 255, 0)
 SHOWN = (0.5, 99.8)  # percentiles
 LONGEST_SIDE = 1024  # smaller pictures are enlarged up to it, so that a contour does not hide what it encloses
 
 
 def draw_contours(image: np.ndarray, prediction: np.ndarray, truth: np.ndarray | None = None) -> np.ndarray:
-    """Draw the outlines of two label maps on a picture: truth green, prediction magenta, both yellow.
+    """Draw the outlines of two label maps on a picture: truth green, prediction orange, both yellow.
 
     Args:
         image: picture of any range; shown between its 0.5 and 99.8 percentiles.
