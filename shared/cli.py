@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from .errors import UserError
 __all__ = ["main"]
 
 PROGRAM = "python -m shared"
+FROM = re.compile("^--from(?=$|=)")  # a word of Python's own cannot name an argument
 
 
 def prepare_dsb(
@@ -172,12 +174,32 @@ def bench(
     return f"{format_bench(result)}\n{target}"
 
 
+def release(source: str, output: str, from_: str) -> str:
+    """Turn weights of another program into weights of a bundle.
+
+    Options:
+        --from    whose weights: nested_unet for a model.pth of pytorch-nested-unet (UNet or NestedUNet)
+        --source  the file with the weights
+        --output  file to write; must be new
+
+    Example:
+        python -m shared release --from nested_unet --source model.pth --output model.pt
+    """
+    from .deploy import release_nested_unet
+
+    if from_ != "nested_unet":
+        raise UsageError(f"--from takes nested_unet, got {from_!r}")
+    return release_nested_unet(source, output)
+
+
 COMMANDS: dict[str, dict[str, Callable[..., str]] | Callable[..., str]] = {
     "bench": bench,
+    "release": release,
     "prepare": {"dsb": prepare_dsb, "folder": prepare_folder},
     "synthesize": {"dsb": synthesize_dsb},
 }
 SUMMARIES = {
+    "release": "turn weights of another program into weights of a bundle",
     "bench": "measure how fast a bundle trains, infers or loads data",
     "prepare": "turn a data set as downloaded, or your own, into one to train on",
     "synthesize": "draw a learnable stand-in for a data set, in its raw layout",
@@ -211,7 +233,7 @@ def _run(words: list[str]) -> int:
         print(_overview())
         return 0
     verb = _choose(names[0], COMMANDS, "command")
-    known, rest = COMMANDS[verb], names[1:]
+    known, rest = COMMANDS[verb], [FROM.sub("--from_", word) for word in names[1:]]
     if callable(known):
         title, command = verb, known
         if rest and not rest[0].startswith("--"):  # its first option may stand without its name
@@ -262,7 +284,7 @@ def _check(command: Callable[..., str], rest: list[str], see: str) -> None:
         position += 1
     for name, parameter in parameters.items():
         if name not in given and parameter.default is parameter.empty:
-            raise UsageError(f"--{name} is missing; see {see}")
+            raise UsageError(f"--{name.rstrip('_')} is missing; see {see}")
         if name in given:
             value, kind = DefaultParseValue(given[name]), str(parameter.annotation)
             if kind.startswith("int") and (isinstance(value, bool) or not isinstance(value, int)):
@@ -275,6 +297,11 @@ def _with_types(command: Callable[..., str]) -> Callable[..., str]:
     """Keep texts texts: Fire would read a folder called 2018 as a number."""
     texts = {n: str for n, p in inspect.signature(command).parameters.items() if "str" in str(p.annotation)}
     return SetParseFns(**texts)(command)
+
+
+def _options(command: Callable[..., str]) -> dict[str, inspect.Parameter]:
+    """Parameters by the names that a person types."""
+    return {name.rstrip("_"): parameter for name, parameter in inspect.signature(command).parameters.items()}
 
 
 def _overview() -> str:
@@ -300,6 +327,6 @@ def _verb_help(verb: str, sets: dict[str, Callable[..., str]]) -> str:
 def _command_help(title: str, command: Callable[..., str]) -> str:
     words = [
         f"--{option} {option.upper()}" if parameter.default is parameter.empty else f"[--{option} {option.upper()}]"
-        for option, parameter in inspect.signature(command).parameters.items()
+        for option, parameter in _options(command).items()
     ]
     return f"usage: {PROGRAM} {title} {' '.join(words)}\n\n{inspect.getdoc(command)}"
