@@ -88,3 +88,38 @@ def test_what_stands_in_both_references_is_the_same():
     steps = inference["preprocessing::transforms"]
     assert steps[3] == train["train::deterministic_transforms"][4]
     assert steps[4] == train["train::normalization"]
+
+
+@pytest.mark.parametrize(
+    "overlays",
+    [
+        ["reference_bce_dice", "reference_sgd", "reference_constant"],
+        ["reference_bce", "reference_deep_supervision", "reference_multistep"],
+    ],
+)
+def test_its_other_choices_train_too(nuclei, tmp_path, overlays):
+    options = TRAINING | {"dataset_dir": nuclei, "output_dir": tmp_path / "run", "epochs": 2}
+    run_bundle("unet_dsb", ["train", "reference", *overlays], "training", **options)
+    rates = [line.split(",")[2] for line in (tmp_path / "run" / "curves.csv").read_text().splitlines()[1:]]
+    assert rates == (["0.001", "0.001"] if "reference_constant" in overlays else ["0.001", "0.000666667"])
+
+
+def test_every_shipped_configuration_is_run_by_a_test():
+    text = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    for path in CONFIGS.glob("*.json"):
+        assert f'"{path.stem}"' in text or path.stem in ("metadata", "train", "evaluate", "inference"), path.name
+
+
+def test_deep_supervision_is_the_mean_over_the_outputs():
+    parser = ConfigParser()
+    files = [f"{name}.json" for name in ("train", "reference", "reference_bce_dice", "reference_deep_supervision")]
+    parser.read_config([str(CONFIGS / name) for name in files])
+    outputs, truth = [torch.randn(2, 1, 5, 7) for _ in range(4)], (torch.rand(2, 1, 5, 7) > 0.5).float()
+    probability = [torch.sigmoid(output) for output in outputs]
+    expected = [
+        0.5 * torch.nn.functional.binary_cross_entropy(p, truth)
+        + (1 - (2 * (p * truth).flatten(1).sum(1) + 1e-5) / ((p + truth).flatten(1).sum(1) + 1e-5)).mean()
+        for p in probability
+    ]
+    found = parser.get_parsed_content("train::loss")(outputs, truth)
+    assert found.item() == pytest.approx(sum(e.item() for e in expected) / 4, rel=1e-5)
