@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
-import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import fire
-from fire.decorators import SetParseFns
-from fire.parser import DefaultParseValue
-
+from .command_line import PROGRAM, UsageError, run_command
 from .errors import UserError
 
 __all__ = ["main"]
-
-PROGRAM = "python -m shared"
-FROM = re.compile("^--from(?=$|=)")  # a word of Python's own cannot name an argument
 
 
 def prepare_dsb(
@@ -206,15 +197,11 @@ SUMMARIES = {
 }
 
 
-class UsageError(Exception):
-    """The command line itself is wrong; ends with exit code 2."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 1 a mistake in data or environment, 2 a wrong command line."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(words)
+        return run_command(words, COMMANDS, SUMMARIES)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -224,109 +211,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; nothing half-written is left", file=sys.stderr)
         return 130
-
-
-def _run(words: list[str]) -> int:
-    wants_help = not words or any(word in ("-h", "--help", "help") for word in words)
-    names = [word for word in words if word not in ("-h", "--help", "help")]
-    if not names:
-        print(_overview())
-        return 0
-    verb = _choose(names[0], COMMANDS, "command")
-    known, rest = COMMANDS[verb], [FROM.sub("--from_", word) for word in names[1:]]
-    if callable(known):
-        title, command = verb, known
-        if rest and not rest[0].startswith("--"):  # its first option may stand without its name
-            rest = [f"--{next(iter(inspect.signature(command).parameters))}", *rest]
-    elif not rest or rest[0].startswith("-"):
-        if wants_help:
-            print(_verb_help(verb, known))
-            return 0
-        raise UsageError(f"{verb} what? One of: {', '.join(known)}; see {PROGRAM} {verb} --help")
-    else:
-        name = _choose(rest[0], known, "data set")
-        title, command, rest = f"{verb} {name}", known[name], rest[1:]
-    if wants_help:
-        print(_command_help(title, command))
-        return 0
-    _check(command, rest, f"{PROGRAM} {title} --help")
-    fire.Fire(_with_types(command), command=rest, name=f"{PROGRAM} {title}")
-    return 0
-
-
-def _choose(word: str, known: Iterable[str], what: str) -> str:
-    if word in known:
-        return word
-    near = difflib.get_close_matches(word, list(known), n=1)
-    hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
-    raise UsageError(f"no {what} {word!r}{hint} See {PROGRAM} --help")
-
-
-def _check(command: Callable[..., str], rest: list[str], see: str) -> None:
-    """Refuse what Fire would answer with a page: unknown or missing options, values of a wrong type."""
-    parameters = inspect.signature(command).parameters
-    given: dict[str, str] = {}
-    position = 0
-    while position < len(rest):
-        word = rest[position]
-        if not word.startswith("--"):
-            raise UsageError(f"{word!r} stands without an option in front of it; see {see}")
-        name, equals, value = word[2:].partition("=")
-        if name not in parameters:
-            near = difflib.get_close_matches(name, list(parameters), n=1, cutoff=0.0)[0]
-            raise UsageError(f"no option --{name}; did you mean --{near}? See {see}")
-        if not equals:
-            position += 1
-            if position == len(rest) or rest[position].startswith("--"):
-                raise UsageError(f"--{name} needs a value; see {see}")
-            value = rest[position]
-        given[name] = value
-        position += 1
-    for name, parameter in parameters.items():
-        if name not in given and parameter.default is parameter.empty:
-            raise UsageError(f"--{name.rstrip('_')} is missing; see {see}")
-        if name in given:
-            value, kind = DefaultParseValue(given[name]), str(parameter.annotation)
-            if kind.startswith("int") and (isinstance(value, bool) or not isinstance(value, int)):
-                raise UsageError(f"--{name} takes a whole number, got {given[name]!r}; see {see}")
-            if kind.startswith("float") and (isinstance(value, bool) or not isinstance(value, (int, float))):
-                raise UsageError(f"--{name} takes a number, got {given[name]!r}; see {see}")
-
-
-def _with_types(command: Callable[..., str]) -> Callable[..., str]:
-    """Keep texts texts: Fire would read a folder called 2018 as a number."""
-    texts = {n: str for n, p in inspect.signature(command).parameters.items() if "str" in str(p.annotation)}
-    return SetParseFns(**texts)(command)
-
-
-def _options(command: Callable[..., str]) -> dict[str, inspect.Parameter]:
-    """Parameters by the names that a person types."""
-    return {name.rstrip("_"): parameter for name, parameter in inspect.signature(command).parameters.items()}
-
-
-def _overview() -> str:
-    lines = [f"usage: {PROGRAM} COMMAND [DATA_SET] --option value ...", "", "commands:"]
-    for verb, known in COMMANDS.items():
-        sets = "" if callable(known) else f" ({', '.join(known)})"
-        lines.append(f"  {verb:12} {SUMMARIES[verb]}{sets}")
-    lines += [
-        "",
-        f"{PROGRAM} COMMAND --help tells more about one.",
-        "Training, evaluation and inference: python -m monai.bundle run; see README.md.",
-    ]
-    return "\n".join(lines)
-
-
-def _verb_help(verb: str, sets: dict[str, Callable[..., str]]) -> str:
-    lines = [f"usage: {PROGRAM} {verb} DATA_SET --option value ...", "", "data sets:"]
-    for name, command in sets.items():
-        lines.append(f"  {name:12} {(inspect.getdoc(command) or '').splitlines()[0]}")
-    return "\n".join([*lines, "", f"{PROGRAM} {verb} DATA_SET --help lists the options."])
-
-
-def _command_help(title: str, command: Callable[..., str]) -> str:
-    words = [
-        f"--{option} {option.upper()}" if parameter.default is parameter.empty else f"[--{option} {option.upper()}]"
-        for option, parameter in _options(command).items()
-    ]
-    return f"usage: {PROGRAM} {title} {' '.join(words)}\n\n{inspect.getdoc(command)}"

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.cli import COMMANDS, _options, main
+from shared.cli import COMMANDS, main
+from shared.command_line import options_of
 
 
 def error_of(capsys, *words):
@@ -19,12 +20,14 @@ def test_help_at_every_level_names_what_is_below(capsys):
         return capsys.readouterr().out
 
     assert all(verb in help_of() for verb in COMMANDS)
+    assert main(["help"]) == 0
+    assert capsys.readouterr().out == help_of()
     for verb, known in COMMANDS.items():
         sets = {(): known} if callable(known) else {(name,): command for name, command in known.items()}
         assert callable(known) or all(name in help_of(verb) for name in known)
         for name, command in sets.items():
             options = help_of(verb, *name).split("Options:")[1]
-            assert all(f"--{option}" in options for option in _options(command))
+            assert all(f"--{option}" in options for option in options_of(command))
 
 
 @pytest.mark.parametrize(
