@@ -22,22 +22,24 @@ class Progress:
     Args:
         name: what is going on, such as ``train`` or ``validate``; stands in front of bar and line.
         log_interval: epochs between two lines with the epoch's metrics.
+        validator: evaluator whose last metrics the bar shows beside the loss.
 
     Raises:
         ValueError: ``log_interval`` is less than 1.
     """
 
-    def __init__(self, name: str, log_interval: int = 1) -> None:
+    def __init__(self, name: str, log_interval: int = 1, validator: Workflow | None = None) -> None:
         if log_interval < 1:
             raise ValueError(f"log_interval must be 1 epoch at least, got {log_interval}")
         self.name = name
         self.log_interval = log_interval
+        self.validator = validator
         self.last_line = 0.0
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
         if sys.stderr.isatty():
-            ProgressBar(desc=self.name, persist=False).attach(engine, output_transform=_loss)
+            ProgressBar(desc=self.name, persist=False).attach(engine, output_transform=self.numbers)
         else:
             engine.add_event_handler(Events.EPOCH_STARTED, self.start_epoch)
             engine.add_event_handler(Events.ITERATION_COMPLETED, self.sign_of_life)
@@ -63,7 +65,8 @@ class Progress:
         numbers = ", ".join(f"{name} {float(value):.4f}" for name, value in state.metrics.items())
         self.logger.info("%s: %s%s", self.name, epoch, numbers)
 
-
-def _loss(output: Any) -> dict[str, float]:
-    """The loss of a step; an evaluator has none."""
-    return {"loss": output["loss"].item()} if isinstance(output, dict) and "loss" in output else {}
+    def numbers(self, output: Any) -> dict[str, float]:
+        """What the bar shows: the loss of the step, if it has one, and the newest metrics of the validator."""
+        loss = {"loss": output["loss"].item()} if isinstance(output, dict) and "loss" in output else {}
+        metrics = self.validator.state.metrics if self.validator is not None else {}
+        return loss | {name: float(value) for name, value in metrics.items()}

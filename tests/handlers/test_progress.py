@@ -2,6 +2,7 @@ import sys
 
 import pytest
 import torch
+from ignite.engine import Engine
 from monai.engines import SupervisedTrainer
 
 from shared.handlers import Curves, Progress, progress
@@ -34,8 +35,12 @@ def test_a_long_epoch_gives_signs_of_life(caplog, tmp_path, monkeypatch):
 
 def test_a_terminal_gets_a_bar_with_the_loss(caplog, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    lines_of_a_run(caplog, tmp_path, epochs=1)
-    assert "loss=2" in capsys.readouterr().err
+    validator = Engine(lambda engine, batch: None)
+    validator.state.metrics = {"dice": 0.25}
+    lines_of_a_run(caplog, tmp_path, epochs=1, validator=validator)
+    shown = capsys.readouterr().err
+    assert "loss=2" in shown
+    assert "dice=0.25" in shown
 
 
 def test_less_than_an_epoch_is_refused():
