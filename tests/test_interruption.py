@@ -13,7 +13,7 @@ from running import FEATURES, ROOT
 EPOCHS = 3
 
 
-def start(nuclei, output, *more):
+def start(nuclei, output, *more, features=FEATURES):
     config = str(ROOT / "bundles" / "unet_dsb" / "configs" / "train.json")
     words = [sys.executable, "-m", "monai.bundle", "run", "training", "--config_file", config]
     words += [
@@ -25,7 +25,7 @@ def start(nuclei, output, *more):
         str(output),
     ]
     words += ["--epochs", str(EPOCHS), "--val_interval", "1", "--batch_size", "2", "--device", "cpu"]
-    words += ["--network_def::features", str(FEATURES), *more]
+    words += ["--network_def::features", str(features), *more]
     return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
@@ -68,6 +68,22 @@ def test_killed_at_any_moment_and_resumed(nuclei, uninterrupted, tmp_path, landm
     (run / "checkpoints" / ".epoch_00002.1.part.pt").write_bytes(b"PK half a checkpoint")  # killed while writing it
     finish(start(nuclei, run, "--resume", "True"))
     assert_equal_runs(run, uninterrupted)
+
+
+def test_killed_while_a_checkpoint_is_written(nuclei, tmp_path):
+    run, expected = tmp_path / "run", tmp_path / "expected"
+    options = {"features": [32, 64, 128, 256, 512]}  # 94 MB a checkpoint: long enough to be met in the writing
+    finish(start(nuclei, expected, "--epoch_length", "1", **options))
+    process = start(nuclei, run, "--epoch_length", "1", **options)
+    while not (half := list(run.glob("checkpoints/.epoch_00002.*.part.pt"))) or half[0].stat().st_size == 0:
+        assert process.poll() is None, process.stderr.read()[-3000:]
+    process.kill()
+    process.communicate()
+    if (run / "checkpoints" / "epoch_00002.pt").exists():
+        pytest.skip("this machine wrote the checkpoint before it could be met in the writing")
+    finish(start(nuclei, run, "--epoch_length", "1", "--resume", "True", **options))
+    assert_equal_runs(run, expected)
+    assert not list(run.glob("checkpoints/.*"))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
