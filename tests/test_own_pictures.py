@@ -10,6 +10,7 @@ from PIL import Image
 from running import SMALL, TRAINING, run_bundle
 
 from shared.datasets import folder
+from shared.errors import user_error_behind
 
 SIZES = [(61, 47), (40, 83)]
 
@@ -70,7 +71,4 @@ def test_inference_gives_a_class_to_each_instance(trained, tmp_path):
 def test_another_number_of_classes_is_told_with_the_right_one(trained, tmp_path):
     with pytest.raises(Exception) as raised:
         run_bundle("unet_dsb", ["train"], **TRAINING | {"dataset_dir": trained / "data", "output_dir": tmp_path / "x"})
-    error = raised.value
-    while error.__cause__ is not None:
-        error = error.__cause__
-    assert "has 2, not 1; add --num_classes 2" in str(error)
+    assert "has 2, not 1; add --num_classes 2" in str(user_error_behind(raised.value))

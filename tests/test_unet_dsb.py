@@ -12,7 +12,7 @@ from monai.bundle import ConfigParser
 from PIL import Image
 from running import ROOT, SMALL, TRAINING, run_bundle
 
-from shared.errors import UserError
+from shared.errors import user_error_behind
 
 CONFIGS = ROOT / "bundles" / "unet_dsb" / "configs"
 
@@ -33,12 +33,6 @@ def trained(nuclei, tmp_path_factory):
 def table(path):
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def root_cause(error):
-    while error is not None and not isinstance(error, UserError):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 def test_training_leaves_everything_a_run_should(trained, nuclei):
@@ -106,7 +100,7 @@ def test_inference_takes_any_size_and_goes_on_past_a_broken_file(trained, tmp_pa
     options = SMALL | {"dataset_dir": pictures, "output_dir": output, "checkpoint": trained / "model.pt"}
     with pytest.raises(Exception) as raised:
         run_bundle("unet_dsb", ["inference"], save_overlay=True, save_probability=True, submission=True, **options)
-    assert "1 of 4 pictures could not be segmented" in str(root_cause(raised.value))
+    assert "1 of 4 pictures could not be segmented" in str(user_error_behind(raised.value))
     for name, size in sizes.items():
         stem = output / name.rsplit(".", 1)[0]
         with Image.open(f"{stem}_seg.png") as result:
@@ -155,7 +149,7 @@ def test_pretrained_weights_of_another_number_of_channels(trained, nuclei, tmp_p
 def test_wrong_values_end_before_any_work(nuclei, tmp_path, options, message):
     with pytest.raises(Exception) as raised:
         train(nuclei, tmp_path / "run", **options)
-    assert re.search(message, str(root_cause(raised.value)))
+    assert re.search(message, str(user_error_behind(raised.value)))
     assert not (tmp_path / "run").exists()
 
 

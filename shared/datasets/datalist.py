@@ -125,7 +125,7 @@ def select_cases(
         chosen = [case for case in cases if (case["fold"] == fold) == (part == "fold")]
         if part in ("training", "validation"):
             chosen = _training_or_validation(chosen, part)
-    classes = len(content.get("labels", {})) - 1
+    classes = len(content["labels"]) - 1
     if num_classes is not None and classes > 0 and classes != num_classes:
         raise UserError(f"num_classes: {dataset_dir} has {classes}, not {num_classes}; add --num_classes {classes}")
     if not chosen:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from monai.data import Dataset
 
-from ..errors import UserError
+from ..errors import user_error_behind
 
 __all__ = ["TolerantDataset"]
 
@@ -43,16 +43,9 @@ class TolerantDataset(Dataset):
         try:
             return super()._transform(index) | {"error": ""}
         except Exception as error:
-            cause = _user_error(error)
+            cause = user_error_behind(error)
             if cause is None:
                 raise
             return (
                 self.data[index] | {key: torch.zeros(self.channels, 1, 1) for key in self.keys} | {"error": str(cause)}
             )
-
-
-def _user_error(error: BaseException | None) -> UserError | None:
-    """The mistake behind an error that transforms have wrapped in their own."""
-    while error is not None and not isinstance(error, UserError):
-        error = error.__cause__ or error.__context__
-    return error

@@ -32,11 +32,12 @@ class Checkpoint:
     ends.
 
     Args:
-        output_dir: ``model.pt`` (the network's state dict) goes here, resumable states into ``checkpoints/``. network:
-        the network in training. optimizer: its optimiser. lr_scheduler: its learning-rate schedule, if there is one.
+        output_dir: ``model.pt`` (the network's state dict) goes here, resumable states into ``checkpoints/``.
+        network: the network in training.
+        optimizer: its optimiser.
+        lr_scheduler: its learning-rate schedule, if there is one.
         validator: evaluator whose key metric chooses the best network: larger is better, NaN never is. Without it the
-        last
-            network is the best.
+            last network is the best.
         interval: epochs between two resumable states; the last epoch is always saved.
         resume: whether to go on from the newest state in ``checkpoints/``, if there is one.
         early_stop: stop when a validation finds the best network this many epochs old; None never stops early.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ class Overlays:
         """Write the overlays that this process holds of the three cases."""
         scores = case_scores(engine, string_list_all_gather(list(self.pictures)))
         ranked = sorted(
-            (values[self.metric], case) for case, values in scores.items() if values[self.metric] == values[self.metric]
+            (values[self.metric], case) for case, values in scores.items() if not math.isnan(values[self.metric])
         )
         if not ranked:
             return
@@ -107,7 +108,7 @@ class Overlays:
         for rank, number in (("worst", 0), ("median", len(ranked) // 2), ("best", len(ranked) - 1)):
             value, case = ranked[number]
             if case in self.pictures:
-                name = f"{rank}_{self.metric}_{value:.3f}_{str(case).replace('/', '__')}.png"
+                name = f"{rank}_{self.metric}_{value:.3f}_{case.replace('/', '__')}.png"
                 with atomic_path(self.folder / name) as temporary:
                     temporary.write_bytes(self.pictures[case])
 

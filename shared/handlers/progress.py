@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from typing import Any
 
 from ignite.engine import Events
 from ignite.handlers import ProgressBar
 from monai.engines import Trainer, Workflow
+
+from ..runs import on_terminal
 
 __all__ = ["Progress"]
 
@@ -38,7 +39,7 @@ class Progress:
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
-        if sys.stderr.isatty():
+        if on_terminal():
             ProgressBar(desc=self.name, persist=False).attach(engine, output_transform=self.numbers)
         else:
             engine.add_event_handler(Events.EPOCH_STARTED, self.start_epoch)

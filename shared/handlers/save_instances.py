@@ -93,17 +93,15 @@ class SaveInstances:
                 continue
             target = self.output_dir / item["id"]
             self._write(target, "seg", instances.astype(np.uint16))
-            probability = rows_first(output["probability"])
+            raw, probability = rows_first(item["raw"]), rows_first(output["probability"])
             if len(probability) > 1:
                 classes = np.where(instances > 0, probability.argmax(axis=0) + 1, 0)
                 self._write(target, "class", classes.astype(np.uint8))
             if self.save_probability:
                 self._write(target, "probability", np.round(65535 * probability.max(axis=0)).astype(np.uint16))
             if self.save_overlay:
-                self._write(target, "overlay", draw_contours(rows_first(item["raw"]).transpose(1, 2, 0), instances))
-            self.rows[name] = [
-                {"picture": name} | row for row in measure(instances, rows_first(item["raw"]), probability)
-            ]
+                self._write(target, "overlay", draw_contours(raw.transpose(1, 2, 0), instances))
+            self.rows[name] = [{"picture": name} | row for row in measure(instances, raw, probability)]
         if time.monotonic() - self.written > SECONDS_BETWEEN_TABLES:
             self.write_table(engine)
 

@@ -56,10 +56,9 @@ def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
 
 
 def _read_state(option: str, path: str | Path) -> Any:
-    path = Path(path)
+    path, remedy = Path(path), "name a model.pt, such as that of a training run"
     if not path.is_file():
-        raise UserError(f"{option}: {path} does not exist; name a model.pt, such as that of a training run")
-    remedy = "name a model.pt, such as that of a training run"
+        raise UserError(f"{option}: {path} does not exist; {remedy}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a file of another kind can fail in any way

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..errors import UserError
+from ..errors import UserError, user_error_behind
 from .knobs import check_knobs
 from .options import check_options, is_command_line, parse_options
 
@@ -49,10 +49,7 @@ def _one_line(kind: type[BaseException], error: BaseException, traceback: Traceb
     """Print a person's mistake as one line; MONAI has wrapped it in errors of its own that say less."""
     if kind is KeyboardInterrupt:  # who presses Ctrl-C knows where
         return
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, UserError):
-            print(f"error: {cause}", file=sys.stderr)
-            return
-        cause = cause.__cause__ or cause.__context__
-    sys.__excepthook__(kind, error, traceback)
+    if mistake := user_error_behind(error):
+        print(f"error: {mistake}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
