@@ -75,5 +75,7 @@ def _finished(output: Path) -> set[str]:
     if not table.is_file():
         return set()
     with table.open(newline="", encoding="utf-8") as file:
-        counted = [Path(row["picture"]) for row in csv.DictReader(file) if row["count"]]
-    return {name.as_posix() for name in counted if (output / name.with_name(f"{name.stem}_seg.png")).is_file()}
+        rows = csv.DictReader(file)
+        (picture, *_) = rows.fieldnames or [""]  # the first column, whatever a bundle calls it
+        names = {Path(row[picture]) for row in rows if not row["error"]}
+    return {name.as_posix() for name in names if (output / name.with_name(f"{name.stem}_seg.png")).is_file()}

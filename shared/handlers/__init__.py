@@ -4,10 +4,12 @@ from .case_report import CaseReport
 from .checkpoint import Checkpoint
 from .clip_gradient import ClipGradient
 from .curves import Curves
+from .detection import Detection
 from .overlays import Overlays
 from .pooled_iou import PooledIoU
 from .progress import Progress
 from .reseed import Reseed
+from .save_defects import SaveDefects, check_defects
 from .save_instances import SaveInstances, check_findings
 from .submission import write_submission
 from .validation_handler import ValidationHandler
@@ -17,12 +19,15 @@ __all__ = [
     "Checkpoint",
     "ClipGradient",
     "Curves",
+    "Detection",
     "Overlays",
     "PooledIoU",
     "Progress",
     "Reseed",
+    "SaveDefects",
     "SaveInstances",
     "ValidationHandler",
+    "check_defects",
     "check_findings",
     "write_submission",
 ]

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ignite.engine import Events
-from monai.engines import Workflow
-from PIL import Image
 from skimage.measure import regionprops
 
-from ..atomic import atomic_path, atomic_write_text
 from ..errors import UserError
+from .findings import FindingsHandler, read_findings, refuse_failures, to_16_bits
 from .overlays import draw_contours, rows_first
 
 __all__ = ["SaveInstances", "check_findings"]
 
 MOST_INSTANCES = 65535
-SECONDS_BETWEEN_TABLES = 10
 COLUMNS = ("picture", "count", "id", "class", "area_px", "centroid_x", "centroid_y", "box_x", "box_y", "box_w", "box_h",
            "mean_intensity", "error")  # fmt: skip
 
 
-class SaveInstances:
+class SaveInstances(FindingsHandler):
     """Writes ``<stem>_seg.png`` (16 bit, 0 background, 1 .. n instances, the picture's own size) and ``findings.csv``.
 
     With several classes ``<stem>_class.png`` holds the class of each pixel. Sub-folders of the input are mirrored.
@@ -47,77 +40,25 @@ class SaveInstances:
         skip_existing: keep the rows of an earlier run for the pictures that are not segmented again.
     """
 
-    def __init__(
-        self,
-        input_dir: str | Path,
-        output_dir: str | Path,
-        save_probability: bool = False,
-        save_overlay: bool = False,
-        skip_existing: bool = False,
-    ) -> None:
-        self.input_dir, self.output_dir = Path(input_dir), Path(output_dir)
-        if self.input_dir.is_file():
-            self.input_dir = self.input_dir.parent
-        self.save_probability, self.save_overlay = save_probability, save_overlay
-        self.skip_existing = skip_existing
-        self.table = self.output_dir / "findings.csv"
-        self.rows: dict[str, list[dict[str, Any]]] = {}
-        self.written = 0.0
-        self.logger = logging.getLogger(__name__)
+    columns = COLUMNS
 
-    def attach(self, engine: Workflow) -> None:
-        engine.add_event_handler(Events.STARTED, self.start)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.save)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self.write_table)
-
-    def start(self, engine: Workflow) -> None:
-        """Take up the rows of an earlier run."""
-        if self.skip_existing and self.table.is_file():
-            with self.table.open(newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.DictReader(file) if not row["error"]]
-            for row in rows:
-                if (self.input_dir / row["picture"]).is_file():
-                    self.rows.setdefault(row["picture"], []).append(dict(row))
-
-    def save(self, engine: Workflow) -> None:
-        """Write the files of the pictures just segmented."""
-        for item, output in zip(engine.state.batch, engine.state.output, strict=True):
-            name = Path(item["image_file"]).relative_to(self.input_dir).as_posix()
-            instances = rows_first(output["pred"])[0]
-            error = item["error"]
-            if instances.max() > MOST_INSTANCES:
-                error = f"{item['image_file']}: {instances.max()} instances do not fit into 16 bit; cut the picture"
-            if error:
-                self.logger.error("%s", error)
-                self.rows[name] = [{"picture": name, "error": error}]
-                continue
-            target = self.output_dir / item["id"]
-            self._write(target, "seg", instances.astype(np.uint16))
-            raw, probability = rows_first(item["raw"]), rows_first(output["probability"])
-            if len(probability) > 1:
-                classes = np.where(instances > 0, probability.argmax(axis=0) + 1, 0)
-                self._write(target, "class", classes.astype(np.uint8))
-            if self.save_probability:
-                self._write(target, "probability", np.round(65535 * probability.max(axis=0)).astype(np.uint16))
-            if self.save_overlay:
-                self._write(target, "overlay", draw_contours(raw.transpose(1, 2, 0), instances))
-            self.rows[name] = [{"picture": name} | row for row in measure(instances, raw, probability)]
-        if time.monotonic() - self.written > SECONDS_BETWEEN_TABLES:
-            self.write_table(engine)
-
-    def write_table(self, engine: Workflow) -> None:
-        """Write the rows known so far."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for _, rows in sorted(self.rows.items()):
-            writer.writerows(rows)
-        atomic_write_text(self.table, text.getvalue())
-        self.written = time.monotonic()
-
-    def _write(self, target: Path, kind: str, pixels: np.ndarray) -> None:
-        with atomic_path(target.with_name(f"{target.name}_{kind}.png")) as temporary:
-            Image.fromarray(pixels).save(temporary)
+    def find(self, item: dict[str, Any], output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
+        """Write the maps of a picture and measure its instances."""
+        instances = rows_first(output["pred"])[0]
+        if instances.max() > MOST_INSTANCES:
+            raise UserError(
+                f"{item['image_file']}: {instances.max()} instances do not fit into 16 bit; cut the picture"
+            )
+        self._write(target, "seg", instances.astype(np.uint16))
+        raw, probability = rows_first(item["raw"]), rows_first(output["probability"])
+        if len(probability) > 1:
+            classes = np.where(instances > 0, probability.argmax(axis=0) + 1, 0)
+            self._write(target, "class", classes.astype(np.uint8))
+        if self.save_probability:
+            self._write(target, "probability", to_16_bits(probability.max(axis=0)))
+        if self.save_overlay:
+            self._write(target, "overlay", draw_contours(raw.transpose(1, 2, 0), instances))
+        return measure(instances, raw, probability)
 
 
 def check_findings(output_dir: str | Path) -> None:
@@ -130,14 +71,10 @@ def check_findings(output_dir: str | Path) -> None:
         UserError: some pictures could not be segmented.
     """
     table = Path(output_dir) / "findings.csv"
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if not row["id"]]
-    failed, counts = [row for row in rows if row["error"]], [int(row["count"]) for row in rows if row["count"]]
+    rows = [row for row in read_findings(table) if not row["id"]]
+    counts = [int(row["count"]) for row in rows if row["count"]]
     logging.getLogger(__name__).info("%d pictures, %d instances found; table: %s", len(counts), sum(counts), table)
-    if failed:
-        raise UserError(
-            f"{len(failed)} of {len(rows)} pictures could not be segmented, the others are done; see {table}"
-        )
+    refuse_failures(rows, table)
 
 
 def measure(instances: np.ndarray, raw: np.ndarray, probability: np.ndarray) -> list[dict[str, Any]]:

@@ -1,0 +1,143 @@
+"""What every handler does that writes the findings of an inference: pictures beside a table of rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ignite.engine import Events
+from monai.engines import Workflow
+from PIL import Image
+
+from ..atomic import atomic_path, atomic_write_text
+from ..errors import UserError
+
+__all__ = ["FindingsHandler", "read_findings", "refuse_failures", "to_16_bits"]
+
+SECONDS_BETWEEN_TABLES = 10
+
+
+class FindingsHandler:
+    """Writes ``findings.csv`` while pictures pass; what is in it and beside it, its children say in ``find``.
+
+    A picture that could not be read arrives as an item with an ``error``; it gets a row that says so, as does one
+    for which ``find`` raises a ``UserError``, and the others are done. The table is renewed every few seconds, so
+    that little is lost when the power goes: what is in it is done.
+
+    Args:
+        input_dir: folder that was read; names in the table are relative to it.
+        output_dir: folder to write to; sub-folders of the input are mirrored.
+        save_probability: also write the probability, 16 bit, 65535 is 1.
+        save_overlay: also write the picture with the outlines of what was found.
+        skip_existing: keep the rows of an earlier run for the pictures that are not segmented again.
+    """
+
+    columns: tuple[str, ...]  # of the table; the first names the picture, one is ``error``
+
+    def __init__(
+        self,
+        input_dir: str | Path,
+        output_dir: str | Path,
+        save_probability: bool = False,
+        save_overlay: bool = False,
+        skip_existing: bool = False,
+    ) -> None:
+        self.input_dir, self.output_dir = Path(input_dir), Path(output_dir)
+        if self.input_dir.is_file():
+            self.input_dir = self.input_dir.parent
+        self.save_probability, self.save_overlay = save_probability, save_overlay
+        self.skip_existing = skip_existing
+        self.table = self.output_dir / "findings.csv"
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.written = 0.0
+        self.logger = logging.getLogger(type(self).__module__)
+
+    def attach(self, engine: Workflow) -> None:
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.save)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.write_table)
+
+    def find(self, item: dict[str, Any], output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
+        """Write the files of a picture and return its rows, without the column that names it.
+
+        Args:
+            item: of the batch.
+            output: what was found in it.
+            target: path of the results, to which ``_write`` adds what they are.
+        """
+        raise NotImplementedError
+
+    def start(self, engine: Workflow) -> None:
+        """Take up the rows of an earlier run."""
+        if self.skip_existing and self.table.is_file():
+            for row in read_findings(self.table):
+                name = row[self.columns[0]]
+                if not row["error"] and (self.input_dir / name).is_file():
+                    self.rows.setdefault(name, []).append(dict(row))
+
+    def save(self, engine: Workflow) -> None:
+        """Write the files of the pictures just segmented."""
+        for item, output in zip(engine.state.batch, engine.state.output, strict=True):
+            name = Path(item["image_file"]).relative_to(self.input_dir).as_posix()
+            try:
+                if item["error"]:
+                    raise UserError(item["error"])
+                rows = self.find(item, output, self.output_dir / item["id"])
+            except UserError as error:
+                self.logger.error("%s", error)
+                rows = [{"error": str(error)}]
+            self.rows[name] = [{self.columns[0]: name} | row for row in rows]
+        if time.monotonic() - self.written > SECONDS_BETWEEN_TABLES:
+            self.write_table(engine)
+
+    def write_table(self, engine: Workflow) -> None:
+        """Write the rows known so far."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns, lineterminator="\n")
+        writer.writeheader()
+        for _, rows in sorted(self.rows.items()):
+            writer.writerows(rows)
+        atomic_write_text(self.table, text.getvalue())
+        self.written = time.monotonic()
+
+    def _write(self, target: Path, kind: str, pixels: np.ndarray) -> None:
+        with atomic_path(target.with_name(f"{target.name}_{kind}.png")) as temporary:
+            Image.fromarray(pixels).save(temporary)
+
+
+def read_findings(table: Path) -> list[dict[str, str]]:
+    """The rows of ``findings.csv``."""
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def refuse_failures(pictures: list[dict[str, str]], table: Path) -> None:
+    """End an inference with an error if it left pictures out.
+
+    Args:
+        pictures: one row of each.
+        table: where the rows are from.
+
+    Raises:
+        UserError: some pictures could not be segmented.
+    """
+    if failed := [row for row in pictures if row["error"]]:
+        raise UserError(
+            f"{len(failed)} of {len(pictures)} pictures could not be segmented, the others are done; see {table}"
+        )
+
+
+def to_16_bits(probability: np.ndarray) -> np.ndarray:
+    """Probabilities as uint16, 65535 is 1.
+
+    Example:
+        >>> to_16_bits(np.array([0, 0.5, 1])).tolist()
+        [0, 32768, 65535]
+    """
+    scaled = 65535 * probability
+    return np.rint(scaled, out=scaled).astype(np.uint16)

@@ -1,0 +1,5 @@
+"""Optimisers that torch does not have."""
+
+from .rmsprop_tf import RMSpropTF
+
+__all__ = ["RMSpropTF"]
