@@ -104,6 +104,17 @@ def test_its_other_choices_train_too(nuclei, tmp_path, overlays):
     assert rates == (["0.001", "0.001"] if "reference_constant" in overlays else ["0.001", "0.000666667"])
 
 
+def test_the_rate_falls_when_the_validation_loss_does_not(nuclei, tmp_path):
+    options = TRAINING | {"dataset_dir": nuclei, "output_dir": tmp_path / "run", "epochs": 3}
+    never_better = {"train::lr_scheduler::threshold": 1e6, "train::lr_scheduler::threshold_mode": "abs"}
+    overlays = ["train", "reference", "reference_plateau"]
+    run_bundle("unet_dsb", overlays, "training", **options, **never_better, **{"train::lr_scheduler::patience": 0})
+    header, *rows = [line.split(",") for line in (tmp_path / "run" / "curves.csv").read_text().splitlines()]
+    assert [row[2] for row in rows] == ["0.001", "0.001", "0.0001"]
+    losses = [float(row[header.index("validation_loss")]) for row in rows]
+    assert all(0 < loss < 2 for loss in losses)
+
+
 def test_every_shipped_configuration_is_run_by_a_test():
     text = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
     for path in CONFIGS.glob("*.json"):

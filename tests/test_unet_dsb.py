@@ -122,7 +122,8 @@ def test_inference_takes_any_size_and_goes_on_past_a_broken_file(trained, tmp_pa
     assert (output / "c_seg.png").is_file()
     assert (output / "a_seg.png").stat().st_mtime_ns == before
     again = {row["picture"]: row["count"] for row in table(output / "findings.csv") if not row["id"]}
-    assert again == counts | {"broken.png": "0"}
+    assert again.pop("broken.png").isdecimal()
+    assert again == {name: count for name, count in counts.items() if name != "broken.png"}
 
 
 def test_pretrained_weights_of_another_number_of_channels(trained, nuclei, tmp_path, caplog):

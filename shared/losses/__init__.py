@@ -1,5 +1,7 @@
 """Losses that MONAI does not have."""
 
+from .adaptive import AdaptiveLoss
 from .lovasz_hinge import LovaszHingeLoss
+from .masks_and_distance import MasksAndDistanceLoss
 
-__all__ = ["LovaszHingeLoss"]
+__all__ = ["AdaptiveLoss", "LovaszHingeLoss", "MasksAndDistanceLoss"]

@@ -18,28 +18,35 @@ __all__ = ["SplitNucleid", "split_nuclei"]
 
 
 def split_nuclei(
-    probability: np.ndarray, threshold: float = 0.5, neck: float = 0.9, min_depth: float = 0.75, min_area: int = 20
+    probability: np.ndarray,
+    threshold: float = 0.5,
+    neck: float = 0.9,
+    min_depth: float = 0.75,
+    min_area: int = 20,
+    height: np.ndarray | None = None,
 ) -> np.ndarray:
     """Give each nucleus an id of its own, parting those that touch where their common outline is narrow.
 
-    Seen as a landscape whose height is the distance to the background, a nucleus is a hill. Two hills are two nuclei
-    if the pass between them is lower than ``neck`` times the lower hill and at least ``min_depth`` below it; their
-    border is the watershed. ``neck`` knows no pixels, so that one value suits all magnifications; ``min_depth`` keeps
-    the staircase of a small nucleus' outline from being taken for a neck. The defaults, and no smoothing at all, scored
-    best on the true foreground of the 2018 Data Science Bowl, with its own outlines and with roughened ones.
+    Seen as a landscape whose height is the distance to the background, or what a network says of it, a nucleus is a
+    hill. Two hills are two nuclei if the pass between them is lower than ``neck`` times the lower hill and at least
+    ``min_depth`` below it; their border is the watershed. ``neck`` knows no pixels, so that one value suits all
+    magnifications; ``min_depth`` keeps the staircase of a small nucleus' outline from being taken for a neck. The
+    defaults, and no smoothing at all, scored best on the true foreground of the 2018 Data Science Bowl, with its own
+    outlines and with roughened ones.
 
     Args:
         probability: of foreground, in [0, 1].
         threshold: foreground is what exceeds it, in [0, 1).
         neck: share of a nucleus' half width, in (0, 1]; a higher value parts more.
-        min_depth: in pixels, 0 at least; a higher value parts less.
+        min_depth: in pixels, or in the unit of ``height``, 0 at least; a higher value parts less.
         min_area: what is smaller is dropped, in pixels, 1 at least; nuclei of the Data Science Bowl have 21 or more.
+        height: of the landscape; by default the distance to the background.
 
     Returns:
         Map of ids 1 .. n without gaps as int32, 0 is background.
 
     Shape:
-        ``probability`` and the result have the same shape, usually (H, W).
+        ``probability``, ``height`` and the result have the same shape, usually (H, W).
 
     Raises:
         ValueError: an argument is out of its range.
@@ -58,7 +65,7 @@ def split_nuclei(
         part = parts[window] == number
         if np.count_nonzero(part) < min_area:
             continue
-        pieces = _split_part(part, neck, min_depth)
+        pieces = _split_part(part, neck, min_depth, None if height is None else height[window])
         kept = np.bincount(pieces[part]) >= min_area
         kept[0] = False
         ids = np.where(kept, found + np.cumsum(kept), 0)
@@ -67,11 +74,14 @@ def split_nuclei(
     return nuclei
 
 
-def _split_part(part: np.ndarray, neck: float, min_depth: float) -> np.ndarray:
+def _split_part(part: np.ndarray, neck: float, min_depth: float, height: np.ndarray | None) -> np.ndarray:
     """Ids 1 .. n of the nuclei of one connected part."""
-    if part.all():  # no background to measure a distance to
+    if height is not None:
+        height = np.where(part, height, 0).astype(np.float32)
+    elif part.all():  # no background to measure a distance to
         return part.astype(np.int32)
-    height = ndimage.distance_transform_edt(part).astype(np.float32)
+    else:
+        height = ndimage.distance_transform_edt(part).astype(np.float32)
     # Flood up to what a hill may lose and still be a hill: lesser hills drown, each of the others leaves one plateau.
     seed = np.clip(np.minimum(neck * height, height - min_depth), 0, None)
     plateaus = local_maxima(reconstruction(seed, height)) & part
@@ -99,15 +109,16 @@ class SplitNucleid(MapTransform):
         keys: keys of the probabilities.
         threshold: foreground is what exceeds it, in [0, 1).
         neck: share of a nucleus' half width, in (0, 1]; a higher value parts more.
-        min_depth: in pixels, 0 at least; a higher value parts less.
+        min_depth: in pixels, or in the unit of the distance channel, 0 at least; a higher value parts less.
         min_area: what is smaller is dropped, in pixels, 1 at least.
+        distance: the last channel is no class but the landscape in which touching nuclei are hills.
         allow_missing_keys: leave items without the key as they are.
 
     Raises:
         ValueError: an argument is out of its range.
 
     Shape:
-        Probability (C, W, H) in [0, 1], result (1, W, H) with int32 ids.
+        Probability (classes, W, H) in [0, 1], or (classes + 1, W, H) with a distance; result (1, W, H) with int32 ids.
     """
 
     def __init__(
@@ -118,20 +129,24 @@ class SplitNucleid(MapTransform):
         neck: float = 0.9,
         min_depth: float = 0.75,
         min_area: int = 20,
+        distance: bool = False,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
+        self.distance = distance
         _check_options(threshold, neck, min_depth, min_area)
         self.split = partial(split_nuclei, threshold=threshold, neck=neck, min_depth=min_depth, min_area=min_area)
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
         result = dict(data)
         for key in self.key_iterator(result):
-            probability = convert_to_numpy(result[key])
+            probability, height = convert_to_numpy(result[key]), None
+            if self.distance:
+                probability, height = probability[:-1], probability[-1]
             likeliest = probability.argmax(axis=0)
             nuclei = np.zeros(likeliest.shape, np.int32)
             for number, of_class in enumerate(probability):
-                found = self.split(np.where(likeliest == number, of_class, 0))
+                found = self.split(np.where(likeliest == number, of_class, 0), height=height)
                 nuclei += np.where(found > 0, found + nuclei.max(), 0)
             result[key] = convert_to_dst_type(nuclei[None], result[key], dtype=torch.int32)[0]
         return result

@@ -147,3 +147,17 @@ def test_nuclei_of_different_classes_are_parted_where_they_touch():
     probability[0, :, :3], probability[1, :, 3:6], probability[1, :, :3] = 0.9, 0.8, 0.6
     nuclei = SplitNucleid("pred", min_area=1)({"pred": probability})["pred"]
     assert nuclei.tolist() == [[[1, 1, 1, 2, 2, 2, 0]] * 5]
+
+
+def test_the_landscape_parts_what_the_outline_does_not():
+    bar = np.zeros((9, 30), np.float32)
+    bar[2:7, 2:28] = 1
+    columns = np.arange(30)
+    height = np.broadcast_to(np.maximum(1 - np.abs(columns - 8) / 8, 1 - np.abs(columns - 21) / 8), bar.shape)
+    assert split_nuclei(bar).max() == 1
+    parted = split_nuclei(bar, min_depth=0.1, height=height)
+    assert parted.max() == 2
+    assert (parted[4, 2:14] == 1).all()
+    assert (parted[4, 16:28] == 2).all()
+    item = {"pred": torch.from_numpy(np.stack([bar, height]))}
+    assert np.array_equal(SplitNucleid("pred", min_depth=0.1, distance=True)(item)["pred"][0], parted)
