@@ -1,5 +1,6 @@
 """What happens to weights after training."""
 
 from .nested_unet import convert_nested_unet, release_nested_unet
+from .release import half_precision, release_run
 
-__all__ = ["convert_nested_unet", "release_nested_unet"]
+__all__ = ["convert_nested_unet", "half_precision", "release_nested_unet", "release_run"]

@@ -1,0 +1,96 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from running import FEATURES, ROOT
+
+from shared.deploy import half_precision, release_run
+from shared.errors import UserError
+
+
+def command(folder, *words):
+    run = subprocess.run(
+        [sys.executable, "-m", "monai.bundle", "run", *map(str, words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, nuclei):
+    """A bundle of a small network and a run of it."""
+    folder = tmp_path_factory.mktemp("release")
+    bundle = folder / "unet_dsb"
+    shutil.copytree(ROOT / "bundles" / "unet_dsb", bundle, ignore=shutil.ignore_patterns("models"))
+    for name in ("train", "inference"):
+        config = json.loads((bundle / "configs" / f"{name}.json").read_text())
+        config["network_def"]["features"] = FEATURES
+        (bundle / "configs" / f"{name}.json").write_text(json.dumps(config))
+    words = ["--bundle_root", bundle, "--dataset_dir", nuclei, "--output_dir", "run", "--fold", 1]
+    train = bundle / "configs" / "train.json"
+    command(folder, "training", "--config_file", train, *words, "--epochs", 1, "--batch_size", 4, "--device", "cpu")
+    return folder
+
+
+def test_a_run_becomes_the_weights_of_its_bundle(place, nuclei):
+    bundle, results = place / "unet_dsb", place / "results"
+    version = json.loads((bundle / "configs" / "metadata.json").read_text())["version"]
+    told = release_run(place / "run", results)
+    trained = torch.load(place / "run" / "model.pt", weights_only=True)
+    shipped = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    assert shipped.keys() == trained.keys()
+    for name, value in shipped.items():
+        kept = "running_" in name or "num_batches" in name
+        assert value.dtype == (trained[name].dtype if kept else torch.float16), name
+        assert torch.equal(value, trained[name].to(value.dtype))
+
+    summary = json.loads((results / "unet_dsb" / "shipped" / "summary.json").read_text())
+    held_out = [c["id"] for c in json.loads((nuclei / "datalist.json").read_text())["training"] if c["fold"] == 1]
+    assert (summary["fold"], summary["cases"]) == (1, len(held_out))
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    assert metadata["version"] == f"0.{int(version.split('.')[1]) + 1}.0"
+    assert next(iter(metadata["changelog"])) == metadata["version"]
+    assert metadata["eval_metrics"]["iou"] == summary["iou"]
+    card = (bundle / "docs" / "README.md").read_text()
+    assert f"| all | {len(held_out)} | {summary['dice']:.3f} | {summary['iou']:.3f} |" in card
+    assert card.count("| all |") == 1
+    assert {path.name for path in (place / "run").iterdir()}.isdisjoint({"release.pt"})
+    assert f"version {metadata['version']}" in told
+
+    # The weights are found without an option.
+    (place / "pictures").mkdir()
+    Image.fromarray(np.zeros((20, 30), np.uint8)).save(place / "pictures" / "a.png")
+    words = ["--bundle_root", bundle, "--dataset_dir", "pictures", "--output_dir", "out", "--device", "cpu"]
+    command(place, "--config_file", bundle / "configs" / "inference.json", *words)
+    assert (place / "out" / "a_seg.png").is_file()
+
+
+def test_a_run_that_has_not_ended_or_is_of_another_network_changes_nothing(place, tmp_path):
+    unfinished, other = tmp_path / "unfinished", tmp_path / "other"
+    for folder in (unfinished, other):
+        shutil.copytree(place / "run", folder)
+    (unfinished / "summary.json").unlink()
+    torch.save({"weight": torch.zeros(1)}, other / "model.pt")
+    before = {path: path.read_bytes() for path in (place / "unet_dsb").rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=r"summary.json does not exist; name the folder of a training that has ended"):
+        release_run(unfinished, tmp_path / "results")
+    with pytest.raises(UserError, match="belongs to another network"):
+        release_run(other, tmp_path / "results")
+    assert before == {path: path.read_bytes() for path in (place / "unet_dsb").rglob("*") if path.is_file()}
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_weight_that_half_precision_cannot_hold_is_refused():
+    network = torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(network.weight, 1e6)
+    with pytest.raises(ValueError, match="weight holds a value"):
+        half_precision(network)
