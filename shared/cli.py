@@ -44,6 +44,36 @@ def prepare_dsb(
     return dsb.format_summary(dsb.prepare(source, output, groups, num_folds, seed, num_workers, split))
 
 
+def prepare_dagm(
+    source: str,
+    output: str,
+    class_id: int | None = None,
+    num_folds: int = 5,
+    seed: int = 0,
+    num_workers: int | None = None,
+) -> str:
+    """Turn one class of DAGM 2007, defects of textured surfaces, into a data set to train on.
+
+    Checks every file and Labels.txt against each other, writes a mask for each picture, empty where there is no defect,
+    and datalist.json: Train in folds, Test apart; if only one of the two is there, in folds. Pictures are never
+    re-encoded: a zip is extracted, a folder is referenced. All faults are reported at once.
+
+    Options:
+        --source       ClassN.zip as downloaded, a folder of such zips, or the unpacked folder
+        --output       folder of the data set; must be new or empty
+        --class_id     1 to 10, where the source holds several classes; each is a data set of its own
+        --num_folds    number of folds, 2 or more (default 5)
+        --seed         seed of the folds (default 0)
+        --num_workers  threads (default: one per core)
+
+    Example:
+        python -m shared prepare dagm --source Class1.zip --output data/dagm1
+    """
+    from .datasets import dagm
+
+    return dagm.format_summary(dagm.prepare(source, output, class_id, num_folds, seed, num_workers))
+
+
 def prepare_folder(
     images: str,
     masks: str,
@@ -101,6 +131,25 @@ def synthesize_dsb(output: str, cases: int = 40, seed: int = 0, size: str | None
 
     ids = dsb.synthesize(output, cases, seed, size)
     return f"{len(ids)} pictures in {output}; next: {PROGRAM} prepare dsb --source {output} --output DIR"
+
+
+def synthesize_dagm(output: str, cases: int = 40, seed: int = 0, class_id: int = 1, size: str = "512x512") -> str:
+    """Draw textured surfaces, some with a defect, in the raw layout of DAGM 2007, to try everything without a download.
+
+    Options:
+        --output    folder to write; must be new or empty
+        --cases     number of pictures, half of them in Train, about a quarter defective (default 40)
+        --seed      seed; one seed gives the same pictures anywhere (default 0)
+        --class_id  1 to 10: which texture with which defect (default 1)
+        --size      HEIGHTxWIDTH of every picture (default 512x512)
+
+    Example:
+        python -m shared synthesize dagm --output data/dagm_raw --cases 40 --class_id 1
+    """
+    from .synthetic import dagm
+
+    names = dagm.synthesize(output, cases, seed, class_id, size)
+    return f"{len(names)} pictures in {output}; next: {PROGRAM} prepare dagm --source {output} --output DIR"
 
 
 def bench(
@@ -165,32 +214,42 @@ def bench(
     return f"{format_bench(result)}\n{target}"
 
 
-def release(source: str, output: str, from_: str) -> str:
-    """Turn weights of another program into weights of a bundle.
+def release(source: str, output: str | None = None, from_: str = "run", version: str | None = None) -> str:
+    """Turn a training run, or weights of another program, into weights of a bundle.
+
+    A run's weights go to its bundle's models/model.pt in half precision; exactly these are evaluated on the fold that
+    the run held out, and their figures written to results/, metadata.json and the bundle's README.
 
     Options:
-        --from    whose weights: nested_unet for a model.pth of pytorch-nested-unet (UNet or NestedUNet)
-        --source  the file with the weights
-        --output  file to write; must be new
+        --source   folder of the run, or the other program's file; may stand first without --source
+        --output   other programs: file to write; must be new
+        --from     run, or nested_unet for a model.pth of pytorch-nested-unet (UNet or NestedUNet) (default run)
+        --version  of the bundle (default: the second number raised by one)
 
     Example:
-        python -m shared release --from nested_unet --source model.pth --output model.pt
+        python -m shared release runs/nuclei
     """
-    from .deploy import release_nested_unet
+    from .deploy import release_nested_unet, release_run
 
+    if from_ == "run":
+        if output is not None:
+            raise UsageError("--output goes with --from nested_unet; a run's weights go to its bundle")
+        return release_run(source, version=version)
     if from_ != "nested_unet":
-        raise UsageError(f"--from takes nested_unet, got {from_!r}")
+        raise UsageError(f"--from takes run or nested_unet, got {from_!r}")
+    if output is None:
+        raise UsageError("--output is needed with --from nested_unet")
     return release_nested_unet(source, output)
 
 
 COMMANDS: dict[str, dict[str, Callable[..., str]] | Callable[..., str]] = {
     "bench": bench,
     "release": release,
-    "prepare": {"dsb": prepare_dsb, "folder": prepare_folder},
-    "synthesize": {"dsb": synthesize_dsb},
+    "prepare": {"dagm": prepare_dagm, "dsb": prepare_dsb, "folder": prepare_folder},
+    "synthesize": {"dagm": synthesize_dagm, "dsb": synthesize_dsb},
 }
 SUMMARIES = {
-    "release": "turn weights of another program into weights of a bundle",
+    "release": "turn a training run, or weights of another program, into weights of a bundle",
     "bench": "measure how fast a bundle trains, infers or loads data",
     "prepare": "turn a data set as downloaded, or your own, into one to train on",
     "synthesize": "draw a learnable stand-in for a data set, in its raw layout",

@@ -27,3 +27,15 @@ def nuclei(nuclei_raw):
     folder = nuclei_raw.parent / "data"
     dsb.prepare(nuclei_raw, folder, num_folds=3, num_workers=1)
     return folder
+
+
+@pytest.fixture(scope="session")
+def defects(tmp_path_factory):
+    """Synthetic surfaces in the official layout as a prepared data set of three folds and a test part."""
+    from shared.datasets import dagm
+    from shared.synthetic import dagm as synthetic
+
+    folder = tmp_path_factory.mktemp("defects")
+    synthetic.synthesize(folder / "raw", cases=32, seed=3, size="96x80")
+    dagm.prepare(folder / "raw", folder / "data", num_folds=3, num_workers=1)
+    return folder / "data"

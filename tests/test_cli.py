@@ -34,7 +34,7 @@ def test_help_at_every_level_names_what_is_below(capsys):
     ("words", "message"),
     [
         (["prepair", "dsb"], "no command 'prepair'; did you mean prepare?"),
-        (["prepare"], "prepare what? One of: dsb, folder"),
+        (["prepare"], "prepare what? One of: dagm, dsb, folder"),
         (["prepare", "dbs"], "no data set 'dbs'; did you mean dsb?"),
         (["prepare", "dsb", "--sorce", "x", "--output", "y"], "no option --sorce; did you mean --source?"),
         (["prepare", "dsb", "--output", "y"], "--source is missing"),
@@ -82,3 +82,13 @@ def test_synthesize_then_prepare(capsys, tmp_path):
     assert "prepare dsb --source" in capsys.readouterr().out
     assert main(["prepare", "dsb", "--source", raw, "--output", data, "--num_folds", "2", "--num_workers", "1"]) == 0
     assert "pictures   4 in 4 groups" in capsys.readouterr().out
+
+
+def test_synthesize_then_prepare_surfaces(capsys, tmp_path):
+    raw, data = str(tmp_path / "raw"), str(tmp_path / "data")
+    assert main(["synthesize", "dagm", "--output", raw, "--cases=9", "--size", "48x32", "--class_id", "10"]) == 0
+    assert "9 pictures in" in capsys.readouterr().out
+    assert main(["prepare", "dagm", "--source", raw, "--output", data, "--num_folds", "2", "--class_id=10"]) == 0
+    assert "pictures   9 of class 10, 3 of them defective" in capsys.readouterr().out
+    code, err = error_of(capsys, "prepare", "dagm", "--source", raw, "--output", str(tmp_path / "b"), "--class_id", "2")
+    assert (code, err) == (1, f"error: class_id: {raw} does not hold class 2 but 10\n")

@@ -1,8 +1,9 @@
 """What lies on disk: verified, converted, listed, split and read."""
 
+from .balance import balanced_weights
 from .datalist import select_cases
 from .listing import list_pictures
 from .picture import LabelReader, PictureReader
 from .tolerant import TolerantDataset
 
-__all__ = ["LabelReader", "PictureReader", "TolerantDataset", "list_pictures", "select_cases"]
+__all__ = ["LabelReader", "PictureReader", "TolerantDataset", "balanced_weights", "list_pictures", "select_cases"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import zipfile
@@ -17,13 +16,15 @@ from tqdm import tqdm
 
 from ..atomic import atomic_folder, atomic_write_text
 from ..errors import UserError
+from .archive import NOT_READ, list_members, open_reader
 from .datalist import path_from
 from .dsb_case import CaseReport, convert_case
-from .dsb_source import INNER_ZIP, NOT_READ, Case, find_cases, find_inner_zip, list_members, open_reader
+from .dsb_source import DEEPEST, INNER_ZIP, WANTED, Case, find_cases, find_inner_zip
 from .dsb_summary import format_summary, summarise
 from .faults import raise_faults, space_faults
 from .folds import assign_folds, fold_faults, reference_split
 from .groups import read_groups
+from .workers import count_workers
 
 __all__ = ["format_summary", "prepare"]
 
@@ -73,21 +74,17 @@ def prepare(
         2019. https://bbbc.broadinstitute.org/BBBC038
     """
     source, output = Path(source).resolve(), Path(output).resolve()
-    workers = (os.cpu_count() or 1) if num_workers is None else num_workers
-    if workers < 1:
-        raise UserError(f"num_workers: {workers} is too few; give 1 or more")
+    workers = count_workers(num_workers)
     if split not in ("folds", "reference"):
         raise UserError(f"split: {split!r} is neither folds nor reference")
     num_folds = 2 if split == "reference" else num_folds
-    list_members(source)  # a wrong source is told before anything is made
+    list_members(source, WANTED, DEEPEST)  # a wrong source is told before anything is made
     with atomic_folder(output) as part:
         (part / "labels").mkdir()
         raw = _unpack_inner(source, part)
-        cases, faults = find_cases(list_members(raw))
+        cases, faults = find_cases(list_members(raw, WANTED, DEEPEST))
         if not cases and not faults:
-            raise UserError(
-                f"source: no <id>/images/*.png in {source}; give {INNER_ZIP} or the folder it was unpacked to"
-            )
+            raise UserError(f"source: no <id>/images/*.png in {source}; give {WANTED}")
         ids = [case.id for case in cases]
         group_of, group_faults = read_groups(Path(groups), ids) if groups else ({id_: id_ for id_ in ids}, [])
         faults += group_faults + _space_faults(raw, cases, part)
@@ -136,7 +133,7 @@ def _unpack_inner(source: Path, part: Path) -> Path:
     Returns:
         The zip or folder that holds the cases: ``source`` itself, or the unpacked zip.
     """
-    inner = None if source.is_dir() else find_inner_zip(list_members(source))
+    inner = None if source.is_dir() else find_inner_zip(list_members(source, WANTED, DEEPEST))
     if inner is None:
         return source
     raise_faults(source, space_faults(inner.size, part))

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from .dsb_source import NOT_READ, Case
+from .archive import read_member
+from .dsb_source import Case
 from .faults import Fault
 
 __all__ = ["CaseReport", "Nucleus", "convert_case", "merge_nuclei", "picture_type"]
@@ -61,7 +62,7 @@ def convert_case(
     picture_bytes = b""
     for member in case.images:
         try:
-            picture_bytes = _read(member.name, read)
+            picture_bytes = read_member(member.name, read)
             picture = _decode(member.name, picture_bytes)
             if len(case.images) == 1:
                 report.size, report.type = (picture.height, picture.width), picture_type(picture)
@@ -70,7 +71,7 @@ def convert_case(
     nuclei, names = [], []
     for member in case.masks:
         try:
-            mask = _decode(member.name, _read(member.name, read))
+            mask = _decode(member.name, read_member(member.name, read))
             nuclei.append(_nucleus(member.name, mask, report.size))
             names.append(member.name)
         except Fault as fault:
@@ -148,13 +149,6 @@ def _nucleus(name: str, picture: Image.Image, size: tuple[int, int]) -> Nucleus:
     if not mask.any():
         raise Fault(name, f"empty mask, no pixel above {THRESHOLD}", "delete it, or store the nucleus as 255")
     return Nucleus(box[1], box[0], mask)
-
-
-def _read(name: str, read: Callable[[str], bytes]) -> bytes:
-    try:
-        return read(name)
-    except NOT_READ as error:
-        raise Fault(name, f"cannot be read ({error})", "download or unpack it again") from error
 
 
 def _decode(name: str, data: bytes) -> Image.Image:

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import re
-import zipfile
-import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from ..errors import UserError
+from .archive import Member, is_junk, is_safe, name_faults, parts_of
 from .faults import Fault
 
-__all__ = ["INNER_ZIP", "NOT_READ", "Case", "Member", "find_cases", "find_inner_zip", "list_members", "open_reader"]
+__all__ = ["DEEPEST", "INNER_ZIP", "WANTED", "Case", "find_cases", "find_inner_zip"]
 
 INNER_ZIP = "stage1_train.zip"
+WANTED = f"{INNER_ZIP} or the folder it was unpacked to"
 DEEPEST = 4  # folder levels searched: <download>/stage1_train/<id>/masks
 ROOMS = ("images", "masks")
-# What reading a member raises; RuntimeError: it is encrypted, or compressed in a way Python does not know.
-NOT_READ = (OSError, EOFError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile)
-
-
-@dataclass(frozen=True)
-class Member:
-    """A file of the source; a folder if the name ends with a slash. ``size`` is in bytes, unpacked."""
-
-    name: str
-    size: int
 
 
 @dataclass
@@ -42,52 +27,10 @@ class Case:
     others: list[Member] = field(default_factory=list)
 
 
-def list_members(source: Path) -> list[Member]:
-    """List what is in a zip or a folder.
-
-    Raises:
-        UserError: the source does not exist, or is neither a folder nor a sound zip.
-    """
-    if source.is_dir():
-        return list(_walk(source))
-    if not source.is_file():
-        raise UserError(f"source: {source} does not exist; give {INNER_ZIP} or the folder it was unpacked to")
-    try:
-        with zipfile.ZipFile(source) as archive:
-            return [Member(info.filename, info.file_size) for info in archive.infolist()]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise UserError(
-            f"source: {source} is not a zip, or a download that was cut short ({error}); download it again"
-        ) from error
-
-
-def _walk(root: Path) -> Iterator[Member]:
-    for folder, subfolders, files in os.walk(root, followlinks=True):
-        here = Path(folder)
-        if len(here.relative_to(root).parts) == DEEPEST:
-            subfolders.clear()
-        for name in subfolders:
-            yield Member(f"{(here / name).relative_to(root).as_posix()}/", 0)
-        for name in files:
-            file = here / name
-            size = file.stat().st_size if file.exists() else 0  # a dangling link is a fault when it is read
-            yield Member(file.relative_to(root).as_posix(), size)
-
-
 def find_inner_zip(members: Sequence[Member]) -> Member | None:
     """Return ``stage1_train.zip`` within the zip of the whole competition."""
-    inner = [m for m in members if _parts(m)[-1:] == [INNER_ZIP] and not _is_junk(_parts(m))]
+    inner = [m for m in members if parts_of(m)[-1:] == [INNER_ZIP] and not is_junk(parts_of(m))]
     return inner[0] if inner else None
-
-
-@contextmanager
-def open_reader(source: Path) -> Iterator[Callable[[str], bytes]]:
-    """Give a function that reads a member by its name."""
-    if source.is_dir():
-        yield lambda name: (source / name).read_bytes()
-    else:
-        with zipfile.ZipFile(source) as archive:
-            yield archive.read
 
 
 def find_cases(members: Sequence[Member]) -> tuple[list[Case], list[str]]:
@@ -99,7 +42,7 @@ def find_cases(members: Sequence[Member]) -> tuple[list[Case], list[str]]:
     Returns:
         The cases sorted by id, their masks sorted by name; and one line per fault.
     """
-    faults = list(_name_faults(members))
+    faults = list(name_faults(members))
     bases, others = _sort_members(members)
     chosen = [base for base, cases in bases.items() if any(case.masks for case in cases.values())] or list(bases)
     if len(chosen) == 1:
@@ -119,8 +62,8 @@ def _sort_members(members: Sequence[Member]) -> tuple[dict[tuple[str, ...], dict
     bases: defaultdict[tuple[str, ...], dict[str, Case]] = defaultdict(dict)
     others: set[tuple[str, ...]] = set()
     for member in members:
-        parts = _parts(member)
-        if _is_junk(parts) or not _is_safe(member):
+        parts = parts_of(member)
+        if is_junk(parts) or not is_safe(member):
             continue
         is_folder = member.name.endswith(("/", "\\"))
         folders = parts if is_folder else parts[:-1]
@@ -135,29 +78,8 @@ def _sort_members(members: Sequence[Member]) -> tuple[dict[tuple[str, ...], dict
             (case.images if parts[room] == "images" else case.masks).append(member)
     for cases in bases.values():
         for case in cases.values():
-            case.masks.sort(key=lambda mask: _parts(mask)[-1])
+            case.masks.sort(key=lambda mask: parts_of(mask)[-1])
     return bases, others
-
-
-def _parts(member: Member) -> list[str]:
-    return [part for part in re.split(r"[/\\]", member.name) if part not in ("", ".")]
-
-
-def _is_junk(parts: Sequence[str]) -> bool:
-    return not parts or any(part.startswith(".") or part in ("__MACOSX", "Thumbs.db", "desktop.ini") for part in parts)
-
-
-def _is_safe(member: Member) -> bool:
-    return ".." not in _parts(member) and not re.match(r"[/\\]|[A-Za-z]:", member.name)
-
-
-def _name_faults(members: Sequence[Member]) -> Iterator[Fault]:
-    for member in members:
-        if not _is_safe(member):
-            yield Fault(member.name, "would be written outside the output", "do not trust this zip, download it again")
-    for name, count in Counter(member.name for member in members).items():
-        if count > 1:
-            yield Fault(name, f"occurs {count} times in the zip", "make the zip anew")
 
 
 def _layout_faults(base: Sequence[str], cases: Sequence[Case], beside: set[str]) -> Iterator[Fault]:

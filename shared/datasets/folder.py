@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from ..atomic import atomic_folder, atomic_write_text
 from ..errors import UserError
@@ -21,6 +17,7 @@ from .folder_pairs import find_pairs
 from .folder_summary import format_summary, summarise
 from .folds import assign_folds, fold_faults
 from .groups import read_groups
+from .workers import count_workers, map_in_threads
 
 __all__ = ["format_summary", "prepare"]
 
@@ -79,7 +76,7 @@ def prepare(
         if set(ids) <= set(group_of):
             faults += fold_faults([group_of[id_] for id_ in ids], num_folds)
 
-        reports: list[CaseReport] = _map(examine_case, [(pair,) for pair in found.pairs], workers, "examine")
+        reports: list[CaseReport] = map_in_threads(examine_case, [(pair,) for pair in found.pairs], workers, "examine")
         faults += [fault for report in reports for fault in report.faults]
         pixels = sum(report.size[0] * report.size[1] for report in reports)
         faults += space_faults(pixels, part)  # a label map takes a byte per pixel at the very most, as PNG
@@ -91,7 +88,7 @@ def prepare(
             (pair, report, kind, found.classes, threshold, part / "labels" / f"{pair.id}.png")
             for pair, report in zip(found.pairs, reports, strict=True)
         ]
-        _map(convert_case, jobs, workers, "convert")
+        map_in_threads(convert_case, jobs, workers, "convert")
         if all(report.is_empty for report in reports):
             raise UserError(f"masks: no mask in {masks} has any foreground; give others, or another --threshold")
 
@@ -147,20 +144,7 @@ def _check_options(missing: str, kind: str, threshold: float | None, num_workers
         )
     if threshold is not None and threshold < 0:
         raise UserError(f"threshold: {threshold} is below 0; the values of masks are 0 and above")
-    workers = (os.cpu_count() or 1) if num_workers is None else num_workers
-    if workers < 1:
-        raise UserError(f"num_workers: {workers} is too few; give 1 or more")
-    return workers
-
-
-def _map(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int, name: str) -> list[Any]:
-    """Call ``function`` with each job, in several threads: decoding and counting are done outside Python."""
-    pool = ThreadPoolExecutor(workers)
-    try:
-        results = pool.map(lambda job: function(*job), jobs)
-        return list(tqdm(results, desc=name, total=len(jobs), unit="picture", disable=None))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return count_workers(num_workers)
 
 
 def _labels(kind: str, classes: Sequence[str], reports: Sequence[CaseReport]) -> dict[str, str]:

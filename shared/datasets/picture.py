@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from monai.data import ImageReader
@@ -33,7 +34,7 @@ MAX_PIXELS = 16_384 * 16_384
 LUMA = (0.299, 0.587, 0.114)
 
 
-def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS, file: BinaryIO | None = None) -> np.ndarray:
     """Read a PNG, TIFF, JPEG or BMP as it is meant to be seen, upright, with its numbers as they are stored.
 
     * Alpha is dropped: transparency is ignored, not blended. RGB with a fourth sample counts as RGB with alpha.
@@ -47,6 +48,7 @@ def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     Args:
         path: the file. Its content counts, not its suffix.
         max_pixels: largest height x width; checked before anything is decoded.
+        file: the same, open; then ``path`` is only its name for the errors, e.g. of a member of a zip.
 
     Returns:
         (H, W, 1) or (H, W, 3) of uint8, uint16 (all other integers, if they fit) or float32 (all floats, finite).
@@ -58,7 +60,7 @@ def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         Orientation: CIPA DC-008 (Exif 2.32), tag 0x0112.
     """
     path = Path(path)
-    stored = _read(path, max_pixels)
+    stored = _read(path, max_pixels, file)
     values = stored.values
     if stored.palette is not None:
         if values.max() >= len(stored.palette):
@@ -74,7 +76,7 @@ def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return upright(values, stored.orientation)
 
 
-def read_label(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_label(path: str | Path, max_pixels: int = MAX_PIXELS, file: BinaryIO | None = None) -> np.ndarray:
     """Read a map of classes or instances: upright, and the numbers as they are stored whatever colours they stand for.
 
     Of a palette the indices count, of 1-bit files 0 and 1. RGB is read where red, green and blue are equal. Alpha is
@@ -83,6 +85,7 @@ def read_label(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     Args:
         path: the file. Its content counts, not its suffix.
         max_pixels: largest height x width; checked before anything is decoded.
+        file: the same, open; then ``path`` is only its name for the errors, e.g. of a member of a zip.
 
     Returns:
         (H, W) of uint8, uint16 or int32; int8 becomes uint8, int16 uint16, whole numbers of other types int32.
@@ -92,7 +95,7 @@ def read_label(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
             message tells what to do.
     """
     path = Path(path)
-    stored = _read(path, max_pixels)
+    stored = _read(path, max_pixels, file)
     values = stored.values
     if (values != values[..., :1]).any():
         raise _mistake(path, "a label map in colours", "save the numbers of the classes or instances as grey values")
@@ -195,9 +198,9 @@ def _mistake(path: Path, wrong: str, remedy: str) -> UserError:
     return UserError(str(Fault(path, wrong, remedy)))
 
 
-def _read(path: Path, max_pixels: int) -> StoredPicture:
+def _read(path: Path, max_pixels: int, given: BinaryIO | None) -> StoredPicture:
     try:
-        with path.open("rb") as file:
+        with nullcontext(given) if given else path.open("rb") as file:
             start = file.read(8)
             opener = next((opener for signature, opener in OPENERS.items() if start.startswith(signature)), None)
             if opener:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from skimage.transform import resize
 from tqdm import tqdm
 
 from ..atomic import atomic_folder
-from ..errors import UserError
+from .options import check_options, parse_size
 
 __all__ = ["draw_case", "synthesize"]
 
@@ -57,22 +56,11 @@ def synthesize(output: str | Path, cases: int = 40, seed: int = 0, size: str | N
     Raises:
         UserError: an option is out of its range, or ``output`` is not empty.
     """
-    if cases < 1:
-        raise UserError(f"cases: {cases} is too few; give 1 or more")
-    if seed < 0:
-        raise UserError(f"seed: {seed} is negative; give 0 or more")
-    shape = None if size is None else _parse_size(size)
+    check_options(cases, seed)
+    shape = None if size is None else parse_size(size, SMALLEST_SIDE)
     output = Path(output).resolve()
     with atomic_folder(output) as part:
         return [_write_case(part, seed, number, shape) for number in tqdm(range(cases), "synthesize", disable=None)]
-
-
-def _parse_size(size: str) -> tuple[int, int]:
-    """Height and width of ``256x320``."""
-    sides = re.fullmatch(r"(\d+)x(\d+)", size)
-    if not sides or min(shape := (int(sides[1]), int(sides[2]))) < SMALLEST_SIDE:
-        raise UserError(f"size: {size!r} is not HEIGHTxWIDTH of {SMALLEST_SIDE} pixels or more, such as 256x320")
-    return shape
 
 
 def _write_case(folder: Path, seed: int, number: int, shape: tuple[int, int] | None) -> str:

@@ -16,19 +16,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from raw_files import Files, png, unpacked, zipped
 
 from shared.datasets.dsb import format_summary, prepare
 from shared.errors import UserError
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "dsb2018"
-
-Files = dict[str, bytes]
-
-
-def png(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "png")
-    return file.getvalue()
 
 
 def picture(height: int = 3, width: int = 5, colour: tuple[int, int, int, int] = (9, 9, 9, 255)) -> bytes:
@@ -49,20 +42,6 @@ def raw(cases: str = "abcdef") -> Files:
     for case in cases:
         files |= {f"{case}/images/{case}.png": picture(), f"{case}/masks/1.png": LEFT, f"{case}/masks/2.png": RIGHT}
     return files
-
-
-def zipped(path: Path, files: Mapping[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
-
-
-def unpacked(path: Path, files: Mapping[str, bytes]) -> Path:
-    for name, data in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(data)
-    return path
 
 
 def label(output: Path, case: str) -> np.ndarray:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shared.datasets.archive import Member
 from shared.datasets.dsb_case import CaseReport, convert_case, picture_type
-from shared.datasets.dsb_source import Case, Member
+from shared.datasets.dsb_source import Case
 
 
 def png(array: np.ndarray) -> bytes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.datasets.dsb_source import Member, find_cases, find_inner_zip
+from shared.datasets.archive import Member
+from shared.datasets.dsb_source import find_cases, find_inner_zip
 
 SOUND = ("a/images/a.png", "a/masks/2.png", "a/masks/1.png", "b/images/b.PNG", "b/masks/1.Png")
 
