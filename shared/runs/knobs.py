@@ -28,13 +28,14 @@ class Rule(NamedTuple):
 
 RULES = (
     Rule(
-        frozenset({"epochs", "epoch_length", "batch_size", "accumulation_steps", "num_classes"})
+        frozenset({"epochs", "epoch_length", "batch_size", "accumulation_steps", "num_classes", "min_area"})
         | {"val_interval", "log_interval", "checkpoint_interval", "early_stop"},
         "a whole number of 1 or more",
         lambda value: _is_whole(value) and value >= 1,
     ),
     Rule(frozenset({"seed", "num_workers"}), "a whole number of 0 or more", lambda v: _is_whole(v) and v >= 0),
     Rule(frozenset({"learning_rate", "clip_gradient"}), "a number above 0", lambda v: _is_number(v) and v > 0),
+    Rule(frozenset({"threshold"}), "a probability from 0 to less than 1", lambda v: _is_number(v) and 0 <= v < 1),
     Rule(frozenset({"cache_rate"}), "a share between 0 and 1", lambda v: _is_number(v) and 0 <= v <= 1),
     Rule(frozenset({"channels"}), "1 or 3", lambda v: _is_whole(v) and v in (1, 3)),
     Rule(frozenset({"amp"}), "auto, True or False", lambda v: isinstance(v, bool) or v == "auto"),

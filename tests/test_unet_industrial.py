@@ -1,0 +1,134 @@
+"""The shipped configurations of unet_industrial, run as they are but small."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from monai.bundle import ConfigParser
+from PIL import Image
+from running import ROOT, SMALL, TRAINING, run_bundle
+
+from shared.errors import user_error_behind
+
+CONFIGS = ROOT / "bundles" / "unet_industrial" / "configs"
+SMALLER = {"train::random_transforms::0::spatial_size": [96, 96]}
+THRESHOLDS = ("0.05", "0.125", "0.25", "0.5", "0.75", "0.85", "0.95", "0.99")
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def trained(defects, tmp_path_factory):
+    output = tmp_path_factory.mktemp("trained") / "run"
+    run_bundle("unet_industrial", ["train"], "training", **TRAINING | {"dataset_dir": defects, "output_dir": output})
+    return output
+
+
+def test_training_scores_the_fold_held_out_by_every_figure(trained, defects):
+    cases = json.loads((defects / "datalist.json").read_text())["training"]
+    held_out = {case["id"]: case["type"] for case in cases if case["fold"] == 0}
+    rows = table(trained / "metrics.csv")
+    assert {row["id"]: row["type"] for row in rows} == held_out
+    summary = json.loads((trained / "summary.json").read_text())
+    for threshold in THRESHOLDS:
+        scores = [float(row[f"IoU_THS_{threshold}"]) for row in rows]
+        assert summary[f"IoU_THS_{threshold}"] == pytest.approx(np.mean(scores), abs=1e-5)
+        for name in ("true_positive_rate", "true_negative_rate"):
+            assert 0 <= summary[f"{name}_{threshold}"] <= 1
+    assert {"dice_defective", "iou_defective", "image_auroc", "image_ap", "pixel_ap", "detection_cost"} <= set(summary)
+    assert summary["threshold"] == 0.5
+    assert all((row["dice_defective"] == "") == (row["type"] == "defect-free") for row in rows)
+    assert len(list((trained / "overlays").iterdir())) == 3
+
+
+def test_evaluation_repeats_the_scores_and_takes_another_threshold_and_part(trained, defects, tmp_path):
+    options = SMALL | {"dataset_dir": defects, "checkpoint": trained / "model.pt"}
+    run_bundle("unet_industrial", ["train", "evaluate"], output_dir=tmp_path / "same", **options)
+    assert (tmp_path / "same" / "fold_0" / "metrics.csv").read_bytes() == (trained / "metrics.csv").read_bytes()
+    more = {"output_dir": tmp_path / "other", "split": "test", "threshold": 0.25}
+    run_bundle("unet_industrial", ["train", "evaluate"], **options | more)
+    summary = json.loads((tmp_path / "other" / "test" / "summary.json").read_text())
+    assert summary["cases"] == len(json.loads((defects / "datalist.json").read_text())["test"])
+    assert summary["true_positive_rate"] == summary["true_positive_rate_0.25"]
+
+
+def test_inspection_judges_any_size_and_goes_on_past_a_broken_file(trained, tmp_path):
+    pictures, output = tmp_path / "in", tmp_path / "out"
+    (pictures / "line 2").mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    sizes = {"a.png": (1, 1), "line 2/b.PNG": (37, 91), "c.tif": (128, 64)}
+    for name, size in sizes.items():
+        Image.fromarray(generator.integers(0, 255, size, dtype=np.uint8)).save(pictures / name)
+    (pictures / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n cut short")
+    options = SMALL | {"dataset_dir": pictures, "output_dir": output, "checkpoint": trained / "model.pt"}
+    with pytest.raises(Exception) as raised:
+        run_bundle("unet_industrial", ["inference"], save_overlay=True, save_probability=True, threshold=0.0, **options)
+    assert "1 of 4 pictures could not be segmented" in str(user_error_behind(raised.value))
+    rows = table(output / "findings.csv")
+    assert {row["image"]: bool(row["error"]) for row in rows} == {name: False for name in sizes} | {"broken.png": True}
+    for name, size in sizes.items():
+        stem = output / name.rsplit(".", 1)[0]
+        with Image.open(f"{stem}_seg.png") as mask:
+            assert (mask.height, mask.width) == size
+            assert (np.asarray(mask) == 255).all()  # all is above a threshold of 0
+        assert {row["decision"] for row in rows if row["image"] == name} == {"NG"}
+        assert stem.with_name(f"{stem.name}_overlay.png").is_file()
+
+
+@pytest.mark.parametrize(
+    "overlays",
+    [[], ["reference_x_entropy"], ["reference_dice_sorensen"], ["reference_dice_jaccard"], ["reference_l2_loss"]],
+)
+def test_the_reference_trains_on_defective_pictures_only(defects, tmp_path, overlays):
+    options = TRAINING | {"dataset_dir": defects, "output_dir": tmp_path / "run", "epochs": 2, "epoch_length": 3}
+    run_bundle("unet_industrial", ["train", "reference", *overlays], "training", **options, **SMALLER)
+    header, *rows = [line.split(",") for line in (tmp_path / "run" / "curves.csv").read_text().splitlines()]
+    assert len(rows) == 2
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["data"]["cases"] == sum(
+        case["fold"] != 0 and case["type"] == "defective"
+        for case in json.loads((defects / "datalist.json").read_text())["training"]
+    )
+
+
+def test_the_reference_is_as_long_and_falls_as_its_recipe_says(defects):
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / f"{name}.json") for name in ("train", "reference")])
+    parser["dataset_dir"] = str(defects)
+    assert parser["epochs"] * parser["epoch_length"] == 2500
+    assert len(parser.get_parsed_content("train::dataloader")) == parser["epoch_length"]
+    schedule = parser.get_parsed_content("train::lr_scheduler")
+    rates = []
+    for _ in range(parser["epochs"]):
+        rates.append(schedule.get_last_lr()[0])
+        schedule.optimizer.step()
+        schedule.step()
+    assert rates[::5] == pytest.approx([1e-4, 8e-5, 6.4e-5, 5.12e-5, 4.096e-5])
+    assert len(set(rates)) == 5
+    picture = parser.get_parsed_content("validate::dataset")[0]["image"]
+    assert -1 <= picture.min() < picture.max() <= 1
+
+
+def test_the_reference_s_weights_inspect(defects, tmp_path):
+    options = TRAINING | {"dataset_dir": defects, "output_dir": tmp_path / "run", "epoch_length": 1}
+    run_bundle("unet_industrial", ["train", "reference"], "training", **options, **SMALLER)
+    case = json.loads((defects / "datalist.json").read_text())["training"][0]
+    options = SMALL | {"dataset_dir": defects / case["image"], "output_dir": tmp_path / "out"}
+    checkpoint = tmp_path / "run" / "model.pt"
+    run_bundle("unet_industrial", ["inference", "reference_inference"], checkpoint=checkpoint, **options)
+    with Image.open(next((tmp_path / "out").glob("*_seg.png"))) as mask:
+        assert mask.size == (80, 96)
+
+
+def test_the_wiring_that_stands_twice_is_the_same():
+    train, inference = (ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "inference"))
+    assert train["network_def"] == inference["network_def"]
+    assert train["network"] == inference["network"]
+    reading = [t for t in inference["preprocessing"]["transforms"] if t["_target_"] != "CopyItemsd"]
+    assert reading == [t for t in train["train"]["deterministic_transforms"] if t["keys"] != "label"]
+    reference, applied = (json.loads((CONFIGS / f"reference{n}.json").read_text()) for n in ("", "_inference"))
+    assert reference["network_def"] == applied["network_def"]
+    assert reference["train::deterministic_transforms"][2] == applied["preprocessing::transforms::2"]
