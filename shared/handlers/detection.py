@@ -26,6 +26,7 @@ from ..metrics.detection import (
 
 __all__ = ["Detection"]
 
+HALF = 0.5
 WHOLE = ("image_auroc", "image_ap", "pixel_ap", "detection_cost")  # of all pictures together
 
 
@@ -35,7 +36,8 @@ class Detection:
     It stands among an evaluator's metrics, under the name of one of its own figures (the key metric, say), or among
     its handlers. Per picture, and as the mean of those that have it:
 
-    * ``dice_defective`` and ``iou_defective`` at ``threshold``, of defective pictures;
+    * ``dice_defective`` and ``iou_defective`` at ``threshold``, of defective pictures, and ``dice_defective_0.5`` and
+      ``iou_defective_0.5`` at one half;
     * ``true_positive_rate`` and ``true_negative_rate`` at ``threshold``, 1 or 0 for a defective or a sound picture;
     * ``IoU_THS_t``, ``true_positive_rate_t`` and ``true_negative_rate_t`` at each t of ``thresholds``, as the
       reference program reports them. The first is a Dice in truth, and 1 where nothing is and nothing was found;
@@ -68,12 +70,12 @@ class Detection:
     ) -> None:
         self.thresholds = tuple(thresholds)
         self.prediction, self.truth = prediction, truth
-        self.counts = DefectCounts((*thresholds, threshold))
+        self.counts = DefectCounts((*thresholds, HALF, threshold))
         self.pixels = PixelAveragePrecision()
         self.indices: list[int] = []
 
     def attach(self, engine: Workflow, name: str | None = None) -> None:
-        nobody = PictureCounts(*np.zeros((2, 0)), *np.zeros((2, 0, len(self.thresholds) + 1)))
+        nobody = PictureCounts(*np.zeros((2, 0)), *np.zeros((2, 0, len(self.thresholds) + 2)))
         known = [*picture_figures(nobody, self.thresholds), *WHOLE]
         if name is not None and name not in known:
             raise ValueError(f"name must be one of {', '.join(known)}, got {name!r}")
@@ -107,7 +109,7 @@ class Detection:
         counts = PictureCounts(*(values[once] for values in counts))
         for name, values in figures.items():
             engine.state.metrics[name] = torch.nanmean(torch.tensor(values[once])).item()
-        true, found, _ = counts.at(len(self.thresholds))
+        true, found, _ = counts.at(len(self.thresholds) + 1)
         whole = (
             image_roc_auc(counts.score, true > 0),
             image_average_precision(counts.score, true > 0),
@@ -121,13 +123,16 @@ def picture_figures(counts: PictureCounts, thresholds: Sequence[float]) -> dict[
     """The figures of each picture; what is undefined for it is NaN.
 
     Args:
-        counts: at all ``thresholds`` and, last, at the threshold of the figures that have none in their names.
+        counts: at all ``thresholds``, at one half and, last, at the threshold of the figures that have none in their
+            names.
         thresholds: as they shall stand in the names.
     """
-    own = counts.at(len(thresholds))
+    half, own = (counts.at(len(thresholds) + number) for number in (0, 1))
     figures = {
         "dice_defective": defective_dice(*own),
         "iou_defective": defective_iou(*own),
+        f"dice_defective_{HALF:g}": defective_dice(*half),
+        f"iou_defective_{HALF:g}": defective_iou(*half),
         "true_positive_rate": true_positives(*own[:2]),
         "true_negative_rate": true_negatives(*own[:2]),
     }

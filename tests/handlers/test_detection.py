@@ -99,6 +99,13 @@ def test_the_threshold_is_free_and_what_is_undefined_stays_so():
     assert not any(name.startswith("IoU_THS") for name in metrics)
 
 
+def test_the_figures_at_one_half_stand_beside_those_at_the_threshold():
+    metrics = run(CASES[:2], thresholds=(), threshold=0.7).metrics
+    assert metrics["dice_defective"] == pytest.approx((2 / 3 + 0) / 2)
+    assert metrics["iou_defective"] == pytest.approx((1 / 2 + 0) / 2)
+    assert metrics["dice_defective_0.5"] == metrics["iou_defective_0.5"] == pytest.approx((1 + 0) / 2)
+
+
 def test_a_repeated_picture_counts_once_and_a_second_run_starts_afresh():
     def step(engine, index):
         probability, truth = CASES[index]
