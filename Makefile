@@ -37,10 +37,12 @@ demo: .venv/installed-run
 	@mkdir -p $(DEMO)/unseen && cp $(DEMO)/unseen_raw/*/images/*.png $(DEMO)/unseen/
 	$(BIN)/python -m monai.bundle run --config_file $(BUNDLE)/configs/inference.json \
 	    --dataset_dir $(DEMO)/unseen --output_dir $(DEMO)/found --checkpoint $(DEMO)/run/model.pt --save_overlay True
+	$(BIN)/python -m monai.bundle run --config_file $(BUNDLE)/configs/inference.json \
+	    --dataset_dir $(DEMO)/unseen --output_dir $(DEMO)/found_shipped --save_overlay True
 	@$(BIN)/python -c 'import json; s = json.load(open("$(DEMO)/run/summary.json")); \
 	    print("\nheld-out pictures: " + ", ".join(f"{k} {s[k]:.3f}" for k in ("dice", "iou", "dsb_score", "ap50")))'
 	@echo "overlays, held out:  $(DEMO)/run/overlays/   (truth green, found orange, both yellow)"
-	@echo "overlays, unseen:    $(DEMO)/found/*_overlay.png"
+	@echo "overlays, unseen:    $(DEMO)/found/*_overlay.png; with the weights shipped: $(DEMO)/found_shipped/*_overlay.png"
 	@echo "table of nuclei:     $(DEMO)/found/findings.csv"
 
 clean:

@@ -72,3 +72,18 @@ def test_another_number_of_classes_is_told_with_the_right_one(trained, tmp_path)
     with pytest.raises(Exception) as raised:
         run_bundle("unet_dsb", ["train"], **TRAINING | {"dataset_dir": trained / "data", "output_dir": tmp_path / "x"})
     assert "has 2, not 1; add --num_classes 2" in str(user_error_behind(raised.value))
+
+
+def test_the_bundle_for_defects_takes_every_class_for_one(trained, tmp_path):
+    options = TRAINING | {"dataset_dir": trained / "data", "output_dir": tmp_path / "run"}
+    run_bundle("unet_industrial", ["train"], "training", **options)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["cases"] == 3
+    assert 0 <= summary["iou_defective"] <= summary["dice_defective"] <= 1
+    assert summary["true_negative_rate"] is None  # every picture has a defect
+    options = SMALL | {"dataset_dir": trained / "pictures", "output_dir": tmp_path / "out", "min_area": 5}
+    run_bundle("unet_industrial", ["inference"], **options, checkpoint=tmp_path / "run" / "model.pt")
+    with (tmp_path / "out" / "findings.csv").open() as file:
+        areas = [int(row["area"]) for row in csv.DictReader(file) if row["defect"]]
+    assert all(area >= 5 for area in areas)
+    assert len(list((tmp_path / "out").glob("*_seg.png"))) == 9

@@ -25,17 +25,20 @@ def commands():
 
 
 @pytest.fixture
-def workplace(tmp_path, nuclei_raw, nuclei):
-    """A folder that has what the README takes for granted: the download, the bundles and pictures of one's own."""
+def workplace(tmp_path, nuclei_raw, nuclei, defects):
+    """A folder that has what the README takes for granted: the downloads, the bundles and pictures of one's own."""
     shutil.make_archive(str(tmp_path / "stage1_train"), "zip", nuclei_raw)
     (tmp_path / "bundles").symlink_to(ROOT / "bundles")
-    for folder in ("my_masks", "my_images"):
+    shutil.make_archive(str(tmp_path / "Class1"), "zip", defects.parent / "raw", "Class1")
+    for folder in ("my_masks", "my_images", "my_surfaces"):
         (tmp_path / folder).mkdir()
     for label in (nuclei / "labels").iterdir():
         with Image.open(label) as instances:
             Image.fromarray((np.asarray(instances) > 0).astype(np.uint8) * 255).save(tmp_path / "my_masks" / label.name)
     for picture in nuclei_raw.glob("*/images/*.png"):
         shutil.copy(picture, tmp_path / "my_images")
+    for picture in (defects.parent / "raw").glob("Class1/Test/*.PNG"):
+        shutil.copy(picture, tmp_path / "my_surfaces")
     return tmp_path
 
 
@@ -47,8 +50,10 @@ def test_the_commands_of_the_readme(workplace):
         words = shlex.split(command)
         if "training" in words:
             words += ["--epochs", "1", "--val_interval", "1", "--batch_size", "4"]
-        if "monai.bundle" in words:
+        if "training" in words or "--checkpoint" in words:
             words += SMALL
+        elif "monai.bundle" in words:  # the weights shipped
+            words += ["--device", "cpu"]
         words[0] = sys.executable
         run = subprocess.run(
             words, cwd=workplace, env=os.environ, capture_output=True, text=True, timeout=300, check=False
@@ -56,8 +61,10 @@ def test_the_commands_of_the_readme(workplace):
         assert run.returncode == 0, f"{command}\n{run.stderr[-3000:]}"
         assert "Traceback" not in run.stderr
         done.append(command)
-    assert len(done) >= 5
+    assert len(done) >= 9
     assert len(list((workplace / "out").glob("*_seg.png"))) == 12
+    assert len(list((workplace / "out_own").glob("*_seg.png"))) == 12
+    assert len(list((workplace / "inspected").glob("*_seg.png"))) == 16
     assert (workplace / "runs" / "scores" / "fold_0" / "summary.json").is_file()
 
 
@@ -85,15 +92,23 @@ def test_a_mistake_on_monai_s_command_line_is_one_line(workplace):
     assert not (workplace / "runs").exists()
 
 
-def test_the_figures_are_those_of_the_results():
-    summary = json.loads((ROOT / "results" / "unet_dsb" / "first" / "summary.json").read_text())
-    row = "| " + " | ".join(f"{summary[name]:.3f}" for name in ("dice", "iou", "dsb_score", "ap50")) + " |"
-    assert row in (ROOT / "README.md").read_text()
-    assert f"| all | {summary['cases']} {row}" in (ROOT / "bundles" / "unet_dsb" / "docs" / "README.md").read_text()
-    with (ROOT / "results" / "unet_dsb" / "first" / "metrics.csv").open() as file:
+@pytest.mark.parametrize(("bundle", "names"), [("unet_dsb", ("dice", "iou", "dsb_score", "ap50"))])
+def test_the_figures_are_those_of_the_weights_shipped(bundle, names):
+    results, folder = ROOT / "results" / bundle / "shipped", ROOT / "bundles" / bundle
+    summary = json.loads((results / "summary.json").read_text())
+    row = " | ".join(f"{summary[name]:.3f}" for name in names)
+    assert f"| `{bundle}` | {row} |" in (ROOT / "README.md").read_text()
+    assert f"| all | {summary['cases']} | {row} |" in (folder / "docs" / "README.md").read_text()
+    metadata = json.loads((folder / "configs" / "metadata.json").read_text())
+    assert metadata["eval_metrics"] == {name: value for name, value in summary.items() if isinstance(value, float)}
+    assert summary["checkpoint"].endswith(f"version {metadata['version']}")
+    with (results / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == summary["cases"]
     assert sum(float(r["iou"]) for r in rows) / len(rows) == pytest.approx(summary["iou"], abs=1e-5)
+
+
+def test_the_speeds_are_those_of_the_results():
     for mode in ("train", "infer"):
         variants = json.loads((ROOT / "results" / "bench" / f"unet_dsb_{mode}.json").read_text())["variants"].values()
         slow, fast = (variant["pictures_per_second"] for variant in variants)
