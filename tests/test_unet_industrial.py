@@ -40,7 +40,7 @@ def test_training_scores_the_fold_held_out_by_every_figure(trained, defects):
         for name in ("true_positive_rate", "true_negative_rate"):
             assert 0 <= summary[f"{name}_{threshold}"] <= 1
     assert {"dice_defective", "iou_defective", "image_auroc", "image_ap", "pixel_ap", "detection_cost"} <= set(summary)
-    assert summary["threshold"] == 0.5
+    assert summary["threshold"] == json.loads((CONFIGS / "train.json").read_text())["threshold"]
     assert all((row["dice_defective"] == "") == (row["type"] == "defect-free") for row in rows)
     assert len(list((trained / "overlays").iterdir())) == 3
 
@@ -126,6 +126,7 @@ def test_the_wiring_that_stands_twice_is_the_same():
     train, inference = (ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "inference"))
     assert train["network_def"] == inference["network_def"]
     assert train["network"] == inference["network"]
+    assert train["threshold"] == inference["threshold"]
     reading = [t for t in inference["preprocessing"]["transforms"] if t["_target_"] != "CopyItemsd"]
     assert reading == [t for t in train["train"]["deterministic_transforms"] if t["keys"] != "label"]
     reference, applied = (json.loads((CONFIGS / f"reference{n}.json").read_text()) for n in ("", "_inference"))
