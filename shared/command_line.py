@@ -88,7 +88,13 @@ def _check(command: Command, rest: list[str], see: str) -> None:
         if name not in parameters:
             near = difflib.get_close_matches(name, list(parameters), n=1, cutoff=0.0)[0]
             raise UsageError(f"no option --{name}; did you mean --{near}? See {see}")
-        if not equals:
+        if (
+            not equals
+            and _is_switch(parameters[name])
+            and rest[position + 1 : position + 2] not in (["True"], ["False"])
+        ):
+            value = "True"
+        elif not equals:
             position += 1
             if position == len(rest) or rest[position].startswith("--"):
                 raise UsageError(f"--{name} needs a value; see {see}")
@@ -102,8 +108,14 @@ def _check(command: Command, rest: list[str], see: str) -> None:
             value, kind = DefaultParseValue(given[name]), str(parameter.annotation)
             if kind.startswith("int") and (isinstance(value, bool) or not isinstance(value, int)):
                 raise UsageError(f"--{name} takes a whole number, got {given[name]!r}; see {see}")
+            if _is_switch(parameter) and not isinstance(value, bool):
+                raise UsageError(f"--{name} takes True or False, or stands alone, got {given[name]!r}; see {see}")
             if kind.startswith("float") and (isinstance(value, bool) or not isinstance(value, (int, float))):
                 raise UsageError(f"--{name} takes a number, got {given[name]!r}; see {see}")
+
+
+def _is_switch(parameter: inspect.Parameter) -> bool:
+    return str(parameter.annotation) == "bool"
 
 
 def _with_types(command: Command) -> Command:

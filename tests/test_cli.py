@@ -34,7 +34,7 @@ def test_help_at_every_level_names_what_is_below(capsys):
     ("words", "message"),
     [
         (["prepair", "dsb"], "no command 'prepair'; did you mean prepare?"),
-        (["prepare"], "prepare what? One of: dagm, dsb, folder"),
+        (["prepare"], "prepare what? One of: brats, dagm, dsb, folder"),
         (["prepare", "dbs"], "no data set 'dbs'; did you mean dsb?"),
         (["prepare", "dsb", "--sorce", "x", "--output", "y"], "no option --sorce; did you mean --source?"),
         (["prepare", "dsb", "--output", "y"], "--source is missing"),
@@ -92,3 +92,22 @@ def test_synthesize_then_prepare_surfaces(capsys, tmp_path):
     assert "pictures   9 of class 10, 3 of them defective" in capsys.readouterr().out
     code, err = error_of(capsys, "prepare", "dagm", "--source", raw, "--output", str(tmp_path / "b"), "--class_id", "2")
     assert (code, err) == (1, f"error: class_id: {raw} does not hold class 2 but 10\n")
+
+
+def test_synthesize_then_prepare_heads(capsys, tmp_path):
+    raw, data = str(tmp_path / "raw"), str(tmp_path / "data")
+    assert main(["synthesize", "brats", "--output", raw, "--cases=4", "--size", "24x20x16"]) == 0
+    assert "4 heads in" in capsys.readouterr().out
+    for file in (tmp_path / "raw" / "LGG").rglob("*_t2.nii.gz"):
+        file.unlink()
+    words = ["prepare", "brats", "--source", raw, "--output", data, "--num_folds", "2", "--num_workers=1"]
+    code, err = main(words), capsys.readouterr().err
+    assert code == 1
+    assert "no t2 -> add it, or give --allow_missing" in err
+    code, err = error_of(capsys, *words, "--allow_missing=yes")
+    assert (code, "--allow_missing takes True or False, or stands alone" in err) == (2, True)
+    assert main([*words, "--allow_missing", "False"]) == 1
+    assert main([*words[:2], "--allow_missing", *words[2:]]) == 0
+    out = capsys.readouterr().out
+    assert "cases      4 of 4 patients; HGG: 3, LGG: 1" in out
+    assert "note       1 cases without t2" in out

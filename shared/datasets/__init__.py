@@ -1,9 +1,19 @@
 """What lies on disk: verified, converted, listed, split and read."""
 
 from .balance import balanced_weights
+from .brats_reader import LoadModalitiesd, LoadTumourd
 from .datalist import select_cases
 from .listing import list_pictures
 from .picture import LabelReader, PictureReader
 from .tolerant import TolerantDataset
 
-__all__ = ["LabelReader", "PictureReader", "TolerantDataset", "balanced_weights", "list_pictures", "select_cases"]
+__all__ = [
+    "LabelReader",
+    "LoadModalitiesd",
+    "LoadTumourd",
+    "PictureReader",
+    "TolerantDataset",
+    "balanced_weights",
+    "list_pictures",
+    "select_cases",
+]

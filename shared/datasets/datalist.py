@@ -14,6 +14,7 @@ from .folds import assign_folds
 __all__ = ["PARTS", "path_from", "read_datalist", "select_cases"]
 
 PARTS = ("training", "validation", "fold", "others", "test")
+PATHS = ("image", "label", "mask")  # a mask tells what of the image counts; few data sets need one
 VALIDATION_SHARE = 8  # one case in eight of the training folds chooses the checkpoint
 
 
@@ -63,7 +64,7 @@ def _check_case(case: Any, where: str, section: str, root: Path, seen: set[str])
         return [f"{where}: id {case['id']} occurs twice"]
     seen.add(case["id"])
     faults = []
-    for key in ("image", "label"):
+    for key in (name for name in PATHS if name in case):
         files = [root / name for name in _names(case[key])]
         faults += [f"{where}: {file} does not exist" for file in files if not file.is_file()]
         case[key] = [str(file) for file in files] if isinstance(case[key], list) else str(files[0])
@@ -76,7 +77,7 @@ def _form_fault(case: Any, wanted: Sequence[str]) -> str | None:
         return "not an object"
     if missing := [key for key in wanted if key not in case]:
         return f"lacks {', '.join(missing)}"
-    for key in ("id", "label", "image"):
+    for key in (name for name in ("id", *PATHS) if name in case):
         several = isinstance(case[key], list) and case[key] and key == "image"
         if not all(isinstance(name, str) for name in (_names(case[key]) if several else [case[key]])):
             return f"{key} is {case[key]!r}, no text"

@@ -1,0 +1,141 @@
+"""Prepare brain tumours in MRI (BraTS and its kin): check everything, write ``datalist.json``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..atomic import atomic_folder, atomic_write_text
+from ..errors import UserError
+from .brats_case import CaseReport, duplicate_faults, examine_case
+from .brats_conventions import CONVENTIONS, LABELS, MODALITIES
+from .brats_source import Case, Found, find_cases
+from .brats_summary import format_summary, summarise
+from .brats_table import read_table
+from .datalist import path_from
+from .faults import raise_faults
+from .folds import assign_folds, fold_faults
+from .processes import map_in_processes
+from .workers import count_workers
+
+__all__ = ["format_summary", "prepare"]
+
+ABOUT = {
+    "name": "Brain tumours in MRI, layout of BraTS",
+    "description": "Gliomas in T1, T1 with contrast agent, T2 and FLAIR, registered and skull-stripped",
+    "licence": "that of the release; cite Menze 2015, Bakas 2017 and 2018, and Baid 2021",
+    "labels": LABELS,
+    "kind": "classes",
+    "num_classes": len(LABELS) - 1,
+    "modalities": MODALITIES,
+}
+
+
+def prepare(
+    source: str | Path,
+    output: str | Path,
+    table: str | Path | None = None,
+    allow_missing: bool = False,
+    label_convention: str | None = None,
+    num_folds: int = 5,
+    seed: int = 0,
+    num_workers: int | None = None,
+) -> dict[str, Any]:
+    """Make a data set of brain tumours; ``output`` appears complete or not at all.
+
+    Nothing is converted: the volumes stay where they are, and ``datalist.json`` refers to them. It says for each case
+    which modalities its files or channels hold (``channel_order``) and how its labels are numbered
+    (``label_convention``), so that cases of several releases can be mixed; ``LoadModalitiesd`` and ``LoadTumourd``
+    bring them to one order and one numbering. The folds never split a patient and spread the grades evenly.
+
+    Args:
+        source: folder of BraTS 2012 to 2023 or of the Decathlon's Task01, see ``find_cases``; with ``table`` the one
+            from which its paths count.
+        output: folder of the data set; must be new or empty.
+        table: CSV file with the files of each case, see ``read_table``; for other layouts.
+        allow_missing: a case may lack modalities, but not all of them.
+        label_convention: one of ``CONVENTIONS``; by default that of the layout, but a table needs it.
+        num_folds: number of folds, from 2 to the number of patients.
+        seed: of the folds.
+        num_workers: processes, at least 1; by default one per core. Each needs about 0.3 GB at 240x240x155 voxels.
+
+    Returns:
+        What ``format_summary`` tells.
+
+    Raises:
+        UserError: an option is wrong, or the data is: then all faults are listed at once.
+
+    Reference:
+        Menze et al., The multimodal brain tumor image segmentation benchmark (BRATS), IEEE TMI 34, 2015; Bakas et al.,
+        Advancing The Cancer Genome Atlas glioma MRI collections, Scientific Data 4, 2017.
+    """
+    source, output = Path(source).resolve(), Path(output).resolve()
+    workers = count_workers(num_workers)
+    found = _find(source, table, allow_missing, label_convention)
+    with atomic_folder(output) as part:
+        groups = [case.group for case in found.cases]
+        faults = [*found.faults, *(fold_faults(groups, num_folds) if groups else [])]
+        jobs = [(case,) for case in found.cases]
+        reports: list[CaseReport] = map_in_processes(examine_case, jobs, workers, "examine", "case")
+        faults += [fault for report in reports for fault in report.faults]
+        faults += [str(fault) for fault in duplicate_faults(found.cases, reports)]
+        raise_faults(source, faults)
+        if not any(sum(report.voxels[1:]) for report in reports):
+            raise UserError(f"source: no case in {source} has a tumour, so that nothing can be learned; add some")
+
+        folds = assign_folds(groups, [case.grade for case in found.cases], num_folds, seed)
+        datalist = {
+            **ABOUT,
+            "num_folds": num_folds,
+            "seed": seed,
+            "training": [_entry(case, output, fold) for case, fold in zip(found.cases, folds, strict=True)],
+            "test": [],
+        }
+        atomic_write_text(part / "datalist.json", json.dumps(datalist, indent=1, ensure_ascii=False) + "\n")
+    return {
+        **summarise(found, reports),
+        "folds": [folds.count(fold) for fold in range(num_folds)],
+        "folds_grades": _grades_of_folds(found.cases, folds, num_folds),
+        "datalist": str(output / "datalist.json"),
+    }
+
+
+def _find(source: Path, table: str | Path | None, allow_missing: bool, convention: str | None) -> Found:
+    known = ", ".join(CONVENTIONS)
+    if convention is not None and convention not in CONVENTIONS:
+        raise UserError(f"label_convention: {convention!r} is none of {known}")
+    if table is None:
+        found = find_cases(source, allow_missing)
+        for case in found.cases:
+            case.convention = convention or case.convention
+        return found
+    if convention is None:
+        raise UserError(f"label_convention: a table needs it, since numbers do not tell what they mean; one of {known}")
+    return read_table(Path(table), source, convention, allow_missing)
+
+
+def _entry(case: Case, output: Path, fold: int) -> dict[str, Any]:
+    """What ``datalist.json`` says of a case."""
+    images = [path_from(output, path) for path in case.images]
+    mask = {"mask": path_from(output, case.files["mask"])} if "mask" in case.files else {}
+    return {
+        "id": case.id,
+        "image": images[0] if "image" in case.files else images,
+        "label": path_from(output, case.files["seg"]),
+        **mask,
+        "channel_order": case.channel_order,
+        "label_convention": case.convention,
+        "fold": fold,
+        "group": case.group,
+        "type": case.grade,
+    }
+
+
+def _grades_of_folds(cases: Sequence[Case], folds: Sequence[int], num_folds: int) -> list[dict[str, int]]:
+    held: list[Counter[str]] = [Counter() for _ in range(num_folds)]
+    for case, fold in zip(cases, folds, strict=True):
+        held[fold][case.grade] += 1
+    return [dict(sorted(counts.items())) for counts in held]

@@ -1,0 +1,131 @@
+"""One case of brain tumours: its files read and held against each other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UserError
+from .brats_conventions import LABELS, number_labels
+from .brats_source import Case
+from .faults import Fault
+from .volume import Volume, grid_difference, read_volume
+
+__all__ = ["CaseReport", "duplicate_faults", "examine_case"]
+
+
+@dataclass
+class CaseReport:
+    """What was found in one case.
+
+    Args:
+        shape: of the grid, in voxels.
+        spacing: of the grid, in mm.
+        orientation: of the grid, e.g. ``LPS``.
+        maxima: greatest value of each modality.
+        voxels: of each class inside, from background (0) to enhancing tumour (3).
+        has_zeros: in all modalities some voxel is 0, as the background should be.
+        digests: of the voxels of each modality.
+    """
+
+    id: str
+    shape: tuple[int, ...] = ()
+    spacing: tuple[float, ...] = ()
+    orientation: str = ""
+    maxima: dict[str, float] = field(default_factory=dict)
+    voxels: list[int] = field(default_factory=lambda: [0] * len(LABELS))
+    has_zeros: bool = True
+    digests: dict[str, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+
+def examine_case(case: Case) -> CaseReport:
+    """Read all files of a case; faults are gathered in the report."""
+    report = CaseReport(case.id)
+    first: tuple[Path, Volume] | None = None
+    mask = None
+    for role in ("mask", "image", *case.channel_order, "seg"):
+        if role not in case.files:
+            continue
+        path = case.files[role]
+        try:
+            volume = read_volume(path)
+            first = first or (path, volume)
+            if difference := grid_difference(volume, first[1]):
+                raise Fault(path, f"{difference}, which {first[0].name} has", "bring all files of the case to one grid")
+            if role == "mask":
+                mask = _brain(path, volume)
+            elif role == "seg":
+                report.voxels = _count(path, volume, case.convention)
+            else:
+                _examine_modalities(path, volume, case.channel_order if role == "image" else [role], mask, report)
+        except (Fault, UserError) as fault:
+            report.faults.append(str(fault))
+    if first:
+        report.shape, report.orientation = first[1].shape, first[1].orientation
+        report.spacing = tuple(np.linalg.norm(first[1].affine[:3, :3], axis=0).round(3).tolist())
+    return report
+
+
+def duplicate_faults(cases: Sequence[Case], reports: Sequence[CaseReport]) -> Iterator[Fault]:
+    """Find modalities with the same voxels: of one case, or of two cases, which are told once."""
+    first_with: dict[str, tuple[Case, str]] = {}
+    told: set[tuple[str, str]] = set()
+    for case, report in zip(cases, reports, strict=True):
+        for name, digest in report.digests.items():
+            other, its_name = first_with.setdefault(digest, (case, name))
+            if (other.id, other.folder) == (case.id, case.folder):
+                if its_name != name:
+                    yield Fault(_file(case, name), f"{name} has the voxels of {its_name}", "replace one of them")
+            elif (other.id, case.id) not in told:
+                told.add((other.id, case.id))
+                wrong = f"{name} has the voxels of {_file(other, its_name)}"
+                yield Fault(_file(case, name), wrong, "delete one of the cases, or replace the file")
+
+
+def _file(case: Case, name: str) -> Path:
+    return case.files.get(name) or case.files["image"]
+
+
+def _brain(path: Path, volume: Volume) -> np.ndarray:
+    brain = _only_3d(path, volume) > 0.5
+    if not brain.any():
+        raise Fault(path, "an empty mask of the brain", "replace it")
+    return brain
+
+
+def _count(path: Path, volume: Volume, convention: str) -> list[int]:
+    labels = number_labels(path, _only_3d(path, volume), convention)
+    return np.bincount(labels.ravel(), minlength=len(LABELS)).tolist()
+
+
+def _examine_modalities(
+    path: Path, volume: Volume, names: Sequence[str], mask: np.ndarray | None, report: CaseReport
+) -> None:
+    """Note what there is to say of the modalities ``names`` in a file."""
+    channels = volume.values if len(names) > 1 else _only_3d(path, volume)[..., None]
+    if channels.ndim != 4 or channels.shape[3] != len(names):
+        shape = "x".join(map(str, channels.shape))
+        raise Fault(path, f"shape {shape}", f"the last of four axes should hold {', '.join(names)}")
+    for number, name in enumerate(names):
+        values = channels[..., number].astype(np.float32)
+        low, high = (float(limit) for limit in (values.min(), values.max()))
+        inside = values if mask is None else values[mask]
+        if inside.min() == inside.max():
+            text = f"no brain in {name}, every voxel is {inside.flat[0]:g}"
+            report.faults.append(str(Fault(path, text, "download or convert it again")))
+            continue
+        report.maxima[name] = high
+        report.has_zeros &= mask is not None or (low <= 0 <= high and not values.all())
+        report.digests[name] = hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16).hexdigest()
+
+
+def _only_3d(path: Path, volume: Volume) -> np.ndarray:
+    if volume.values.ndim != 3:
+        shape = "x".join(map(str, volume.values.shape))
+        raise Fault(path, f"shape {shape} where three axes should be", "save one volume in one file")
+    return volume.values

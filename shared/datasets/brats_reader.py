@@ -1,0 +1,161 @@
+"""From the files of a case to one order of modalities and one numbering of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+from monai.utils import MetaKeys, SpaceKeys
+
+from ..errors import UserError
+from .brats_conventions import CONVENTIONS, MODALITIES, number_labels
+from .faults import Fault
+from .volume import Volume, grid_difference, read_volume
+
+__all__ = ["LoadModalitiesd", "LoadTumourd"]
+
+
+class LoadModalitiesd(MapTransform):
+    """Load the modalities of a case as one image in the order T1, T1ce, T2, FLAIR, on the grid of its files.
+
+    An ``ImageReader`` of MONAI would not do: it gets paths alone, while their order is a matter of the case.
+
+    A modality that is not there is 0 throughout; ``meta["present"]`` tells, in the same order, which are there. Where
+    the case names a ``mask`` of the brain, all outside it becomes 0. ``channel_order`` and ``mask`` are removed from
+    the case, so that cases of several releases can stand in one batch.
+
+    Args:
+        keys: of the files of each modality in a list, or of the one file with all modalities along its last axis.
+        channel_order: the modalities as the files or channels hold them, where the case has no ``channel_order``.
+        allow_missing_keys: go on without a key.
+
+    Shape:
+        (4, W, H, D), float32.
+
+    Raises:
+        UserError: a file cannot be read, the files lie on several grids, or their number is not that of the order.
+
+    Example:
+        ``LoadModalitiesd("image")``, in place of ``LoadImaged`` and ``EnsureChannelFirstd``.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection = "image",
+        channel_order: Sequence[str] = MODALITIES,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.channel_order = tuple(channel_order)
+        if not _is_order(self.channel_order):
+            raise ValueError(f"channel_order must name some of {', '.join(MODALITIES)} once each, got {channel_order}")
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        item = dict(data)
+        order = tuple(item.pop("channel_order", self.channel_order))
+        mask = item.pop("mask", None)
+        for key in self.key_iterator(item):
+            files = [item[key]] if isinstance(item[key], (str, Path)) else list(item[key])
+            if not _is_order(order):
+                known = ", ".join(MODALITIES)
+                wrong = f"channel_order is {', '.join(map(str, order)) or 'empty'}"
+                raise UserError(str(Fault(files[0], wrong, f"name each of its modalities once: {known}")))
+            item[key] = _load(files, order, mask)
+        return item
+
+
+class LoadTumourd(MapTransform):
+    """Load the labels of a case in one numbering: 1 necrotic and non-enhancing core, 2 oedema, 3 enhancing tumour.
+
+    Args:
+        keys: of the file.
+        label_convention: how its labels are numbered, one of ``CONVENTIONS``, where the case has no
+            ``label_convention``.
+        allow_missing_keys: go on without a key.
+
+    Shape:
+        (1, W, H, D), uint8.
+
+    Raises:
+        UserError: the file cannot be read, or holds numbers that the convention does not know.
+    """
+
+    def __init__(
+        self, keys: KeysCollection = "label", label_convention: str = "2019", allow_missing_keys: bool = False
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        if label_convention not in CONVENTIONS:
+            raise ValueError(f"label_convention must be one of {', '.join(CONVENTIONS)}, got {label_convention!r}")
+        self.label_convention = label_convention
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        item = dict(data)
+        convention = str(item.get("label_convention", self.label_convention))
+        for key in self.key_iterator(item):
+            path = item[key]
+            if convention not in CONVENTIONS:
+                wrong = f"label_convention is {convention!r}"
+                raise UserError(str(Fault(path, wrong, f"give one of {', '.join(CONVENTIONS)}")))
+            volume = read_volume(path)
+            if volume.values.ndim != 3:
+                raise UserError(str(Fault(path, "labels of more than three axes", "save one volume in one file")))
+            labels = np.ascontiguousarray(number_labels(path, volume.values, convention)[None])
+            item[key] = _with_meta(labels, volume, path)
+        return item
+
+
+def _is_order(order: Sequence[str]) -> bool:
+    return 0 < len(order) == len(set(order)) and set(order) <= set(MODALITIES)
+
+
+def _load(files: Sequence[str | Path], order: Sequence[str], mask: str | Path | None) -> MetaTensor:
+    first = read_volume(files[0])
+    in_one = first.values.ndim == 4
+    count = first.values.shape[3] if in_one else len(files)
+    if count != len(order) or (in_one and len(files) > 1):
+        what = f"{count} modalities along its last axis" if in_one else f"{count} files"
+        raise UserError(
+            str(Fault(files[0], f"{what}, but channel_order is {', '.join(order)}", "name what each of them is"))
+        )
+    image = np.zeros((len(MODALITIES), *first.shape), np.float32)
+    for number, name in enumerate(order):
+        if in_one:
+            values = first.values[..., number]
+        else:
+            values = first.values if number == 0 else _on_grid(files[number], files[0], first).values
+        image[MODALITIES.index(name)] = values
+    if mask is not None:
+        image *= _on_grid(mask, files[0], first).values > 0.5
+    loaded = _with_meta(image, first, files[0])
+    loaded.meta["present"] = np.array([name in order for name in MODALITIES])
+    return loaded
+
+
+def _on_grid(path: str | Path, first_path: str | Path, first: Volume) -> Volume:
+    """Read a further file of a case."""
+    volume = read_volume(path)
+    difference = grid_difference(volume, first)
+    if difference is None and volume.values.ndim != 3:
+        difference = "four axes instead of three"
+    if difference:
+        wrong = f"{difference}, which {Path(first_path).name} has"
+        raise UserError(str(Fault(path, wrong, "bring all files of the case to one grid")))
+    return volume
+
+
+def _with_meta(array: np.ndarray, volume: Volume, path: str | Path) -> MetaTensor:
+    """As ``LoadImaged`` would, with ``EnsureChannelFirstd`` after it."""
+    meta = {
+        MetaKeys.ORIGINAL_AFFINE: volume.affine,
+        MetaKeys.SPATIAL_SHAPE: np.array(volume.shape),
+        MetaKeys.ORIGINAL_CHANNEL_DIM: 0,
+        MetaKeys.SPACE: SpaceKeys.RAS,
+        "filename_or_obj": str(path),
+    }
+    return MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(volume.affine), meta=meta)

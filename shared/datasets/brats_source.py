@@ -1,0 +1,212 @@
+"""The layouts in which brain tumours are handed out, BraTS 2012 to 2023 and the Decathlon, told by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import UserError
+from .archive import is_junk, list_members
+from .brats_conventions import DECATHLON_ORDER, MODALITIES
+from .faults import Fault
+from .volume import without_suffix
+
+__all__ = ["GRADES", "UNKNOWN_GRADE", "Case", "Found", "case_faults", "find_cases", "twin_faults"]
+
+WANTED = "the folder that BraTS, or Task01_BrainTumour of the Decathlon, was unpacked to"
+DEEPEST = 6  # folder levels searched: BRATS2015/BRATS2015_Training/HGG/<case>/VSD.Brain.XX.O.MR_T1.1
+GRADES = ("HGG", "LGG")  # high- and low-grade glioma
+UNKNOWN_GRADE = "grade unknown"
+ROLES = {
+    "t1": "t1",
+    "t1n": "t1",
+    "t1ce": "t1ce",
+    "t1c": "t1ce",
+    "t2": "t2",
+    "t2w": "t2",
+    "flair": "flair",
+    "t2f": "flair",
+    "image": "image",
+    "seg": "seg",
+    "ot": "seg",
+    "otmulticlass": "seg",
+    "label": "seg",
+    "brainmask": "mask",
+}
+# Names of a patient's time points: BraTS19_CBICA_AAB_1, brats_2013_pat0001_1, brats_tcia_pat105_0001,
+# BraTS-GLI-00000-000; and of patches of a Decathlon case: BRATS_009_2. All others are patients of their own.
+PATIENTS = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(brats1[789]_.+)_\d+",
+        r"(brats_(?:2013|tcia)_pat\d+)_\d+",
+        r"(brats-[a-z]+-\d+)-\d+",
+        r"(brats_\d+)_\d+",
+    )
+]
+
+
+class Layout(NamedTuple):
+    """How names are made: ``kind`` tells the role, ``case`` the case, which is else that of the folder."""
+
+    name: re.Pattern[str]
+    convention: str
+
+
+LAYOUTS = [
+    Layout(re.compile(pattern, re.IGNORECASE), convention)
+    for pattern, convention in (
+        (r"VSD\.Brain.*\.(?:MR_)?(?P<kind>flair|t1c|t1|t2|ot)\.\d+", "2015"),
+        (r"(?P<case>.+)_(?P<kind>flair|t1ce|t1|t2|seg)", "2019"),
+        (r"(?P<case>.+)-(?P<kind>t2f|t1n|t1c|t2w|seg)", "2023"),
+        (r"(?P<case>.+)_(?P<kind>image|label)", "decathlon"),
+        (r"(?P<kind>flair|t1c|t1|t2|ot|otmulticlass|brainmask)(?:[._].*)?", "2015"),
+    )
+]
+
+
+@dataclass
+class Case:
+    """Files of one case.
+
+    Args:
+        id: name, unique in the data set.
+        folder: where its files lie, for the errors.
+        convention: how its labels are numbered, one of ``CONVENTIONS``.
+        files: by role: a modality, ``image`` (all modalities in one file), ``seg``, or ``mask`` (of the brain).
+        grade: one of ``GRADES``, if it is known.
+        group: patient.
+    """
+
+    id: str
+    folder: Path
+    convention: str
+    files: dict[str, Path] = field(default_factory=dict)
+    grade: str = UNKNOWN_GRADE
+    group: str = ""
+
+    @property
+    def place(self) -> Path:
+        """What a person looks for, where no file can be named."""
+        return self.folder if self.folder.name == self.id else self.folder / self.id
+
+    @property
+    def images(self) -> list[Path]:
+        """The file of all modalities, or a file for each that is there, in the order inside."""
+        if "image" in self.files:
+            return [self.files["image"]]
+        return [self.files[name] for name in MODALITIES if name in self.files]
+
+    @property
+    def channel_order(self) -> list[str]:
+        """The modalities as the files, or the channels of the one file, hold them."""
+        return [*DECATHLON_ORDER] if "image" in self.files else [name for name in MODALITIES if name in self.files]
+
+
+@dataclass
+class Found:
+    """What was found: cases sorted by id, volumes of no known name, and one line per fault."""
+
+    cases: list[Case] = field(default_factory=list)
+    ignored: list[Path] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def find_cases(source: Path, allow_missing: bool = False) -> Found:
+    """Find the cases of all layouts in a folder; letter case does not count, nor which folders there are above a case.
+
+    * ``<case>_{t1,t1ce,t2,flair,seg}``: BraTS 2017 to 2021.
+    * ``<case>-{t1n,t1c,t2w,t2f,seg}``: BraTS 2023.
+    * ``imagesTr/<case>`` and ``labelsTr/<case>``, or ``<case>_image`` and ``<case>_label``: Decathlon, all modalities
+      in one file. ``imagesTs``, which has no labels, is left out.
+    * ``<case>/VSD.Brain.XX.O.MR_T1c.1/VSD.Brain.XX.O.MR_T1c.1``, or ``<case>/{T1,T1c,T2,Flair,OT,OTMultiClass}``, which
+      ``.`` or ``_`` and more may follow: BraTS 2012 to 2016. ``brainmask`` tells where the brain is, if the background
+      is not 0.
+
+    A folder ``HGG`` or ``LGG`` above a case tells its grade.
+
+    Args:
+        source: the folder.
+        allow_missing: a case may lack modalities, but not all of them.
+
+    Raises:
+        UserError: there is no such folder, or nothing in it.
+    """
+    if source.is_file():
+        raise UserError(f"source: {source} is a file; unpack it and give the folder")
+    found = Found()
+    cases: dict[tuple[Path, str, str], Case] = {}
+    for name in sorted(member.name for member in list_members(source, WANTED, DEEPEST)):
+        path = source / name
+        stem = without_suffix(path.name)
+        if not stem or is_junk(name.split("/")):
+            continue
+        place = _place(path, stem)
+        if place is None:
+            found.ignored.append(path)
+            continue
+        folder, id_, convention, role = place
+        key = (folder, convention, id_.casefold())
+        if key not in cases:
+            cases[key] = Case(id_, folder, convention, grade=_grade(path), group=_patient(id_))
+        if other := cases[key].files.get(role):
+            found.faults.append(str(Fault(path, f"a second {role} beside {other.name}", "keep one of the two")))
+        else:
+            cases[key].files[role] = path
+    if not cases:
+        raise UserError(f"source: no case of a known layout in {source}; give {WANTED}, or a --table of your files")
+    found.cases = sorted(cases.values(), key=lambda case: (case.id, case.folder))
+    found.faults += [str(fault) for fault in twin_faults(found.cases)]
+    found.faults += [str(fault) for fault in case_faults(found.cases, found.ignored, allow_missing)]
+    return found
+
+
+def _place(path: Path, stem: str) -> tuple[Path, str, str, str] | None:
+    """Folder and id of the case that a file belongs to, convention and role; ``None`` for an unknown name."""
+    room = path.parent.name.casefold()
+    if room in ("imagestr", "labelstr"):
+        return path.parent.parent, stem, "decathlon", "image" if room == "imagestr" else "seg"
+    if room == "imagests":
+        return None
+    for layout in LAYOUTS:
+        if match := layout.name.fullmatch(stem):
+            # In 2015 a file may lie in a folder of its own name.
+            folder = path.parent.parent if path.parent.name == stem else path.parent
+            return folder, match.groupdict().get("case") or folder.name, layout.convention, ROLES[match["kind"].lower()]
+    return None
+
+
+def _grade(path: Path) -> str:
+    grades = [part.upper() for part in path.parts if part.upper() in GRADES]
+    return grades[-1] if grades else UNKNOWN_GRADE
+
+
+def _patient(id_: str) -> str:
+    matches = [match[1] for pattern in PATIENTS if (match := pattern.fullmatch(id_))]
+    return matches[0] if matches else id_
+
+
+def twin_faults(cases: list[Case]) -> Iterator[Fault]:
+    """Find ids that occur twice; letter case does not count."""
+    seen: dict[str, Case] = {}
+    for case in cases:
+        other = seen.setdefault(case.id.casefold(), case)
+        if other is not case:
+            yield Fault(case.place, f"the id is also that of {other.place}", "rename one of them")
+
+
+def case_faults(cases: list[Case], ignored: list[Path], allow_missing: bool) -> Iterator[Fault]:
+    """Find cases that lack files; ``ignored`` may be the ones, under another name."""
+    for case in cases:
+        unknown = [path.name for path in ignored if path.parent == case.folder]
+        hint = f"; perhaps {unknown[0]} has to be renamed" if unknown else ""
+        if "seg" not in case.files:
+            yield Fault(case.place, "no labels", f"add them, or move the case elsewhere{hint}")
+        missing = [name for name in MODALITIES if name not in case.channel_order]
+        if not case.images:
+            yield Fault(case.place, "labels without any modality", f"add them{hint}")
+        elif missing and not allow_missing:
+            yield Fault(case.place, f"no {', no '.join(missing)}", f"add it, or give --allow_missing{hint}")

@@ -1,0 +1,91 @@
+"""What ``prepare brats`` tells at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .brats_case import CaseReport
+from .brats_conventions import LABELS, MODALITIES
+from .brats_source import Case, Found
+
+__all__ = ["format_summary", "summarise"]
+
+
+def summarise(found: Found, reports: Sequence[CaseReport]) -> dict[str, Any]:
+    """Count what was found in at least one case."""
+    cases = found.cases
+    maxima = [value for report in reports for value in report.maxima.values()]
+    return {
+        "cases": len(cases),
+        "patients": len({case.group for case in cases}),
+        "grades": dict(sorted(Counter(case.grade for case in cases).items())),
+        "conventions": dict(sorted(Counter(case.convention for case in cases).items())),
+        "incomplete": _incomplete(cases),
+        "sizes": _count("x".join(map(str, report.shape)) for report in reports),
+        "spacings": _count("x".join(f"{length:g}" for length in report.spacing) for report in reports),
+        "orientations": _count(report.orientation for report in reports),
+        "maxima": {"min": min(maxima), "max": max(maxima)},
+        "cases_with": {name: sum(report.voxels[int(number)] > 0 for report in reports) for number, name in _classes()},
+        "millilitres": {name: _mean_volume(reports, int(number)) for number, name in _classes()},
+        "background_not_0": [report.id for report in reports if not report.has_zeros],
+        "ignored": [str(path) for path in found.ignored],
+    }
+
+
+def format_summary(summary: Mapping[str, Any]) -> str:
+    """Write the result of ``prepare`` as lines for the terminal."""
+    maxima = summary["maxima"]
+    folds = zip(summary["folds"], summary["folds_grades"], strict=True)
+    several = len(summary["grades"]) > 1
+    lines = [
+        f"cases      {summary['cases']} of {summary['patients']} patients; {_join(summary['grades'])}",
+        f"per fold   {', '.join(f'{total} ({_join(grades)})' if several else str(total) for total, grades in folds)}",
+        f"labels     numbered as in {_join(summary['conventions'])}",
+        f"sizes      {_join(summary['sizes'])} (voxels), {_join(summary['spacings'])} (mm)",
+        f"axes       {_join(summary['orientations'])}",
+        f"maxima     of a modality from {maxima['min']:.6g} to {maxima['max']:.6g}",
+        *(
+            f"{name}: in {count} cases, there {summary['millilitres'][name]:.3g} ml on average"
+            for name, count in summary["cases_with"].items()
+        ),
+        f"written    {summary['datalist']}; the volumes stay where they are",
+    ]
+    lines += [f"note       {count} cases without {names}" for names, count in summary["incomplete"].items()]
+    if summary["ignored"]:
+        lines.append(f"note       {len(summary['ignored'])} volumes left out, such as {summary['ignored'][0]}")
+    if summary["background_not_0"]:
+        names = ", ".join(summary["background_not_0"][:5])
+        lines.append(
+            f"WARNING    no voxel is 0 in {len(summary['background_not_0'])} cases ({names}): intensities are scaled "
+            "by the voxels that are not 0; strip the skull, or name a mask of the brain in a --table"
+        )
+    return "\n".join(lines)
+
+
+def _classes() -> list[tuple[str, str]]:
+    return [(number, name) for number, name in LABELS.items() if number != "0"]
+
+
+def _mean_volume(reports: Sequence[CaseReport], number: int) -> float:
+    """Mean over the cases that have the class, in ml; 0 if none has."""
+    volumes = [
+        report.voxels[number] * report.spacing[0] * report.spacing[1] * report.spacing[2] / 1000
+        for report in reports
+        if report.voxels[number]
+    ]
+    return sum(volumes) / len(volumes) if volumes else 0.0
+
+
+def _incomplete(cases: Sequence[Case]) -> dict[str, int]:
+    missing = (", ".join(name for name in MODALITIES if name not in case.channel_order) for case in cases)
+    return _count(names for names in missing if names)
+
+
+def _count(values: Any) -> dict[str, int]:
+    return dict(Counter(values).most_common())
+
+
+def _join(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in counts.items())

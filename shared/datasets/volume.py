@@ -1,0 +1,150 @@
+"""The one reader of volumes: NIfTI, MetaImage and NRRD, on the grid that the file has."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import NamedTuple
+
+import nibabel as nib
+import numpy as np
+from monai.data import ITKReader
+from monai.utils import MetaKeys
+
+from ..errors import UserError
+from .faults import Fault
+
+__all__ = ["VOLUME_SUFFIXES", "Volume", "grid_difference", "read_volume", "without_suffix"]
+
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, ".mha", ".nrrd")  # found in any case
+GZIP = b"\x1f\x8b"
+TOLERANCE = 0.1  # voxels: headers are rounded, and nothing is seen of less
+
+
+class Volume(NamedTuple):
+    """Numbers as they are stored, (W, H, D) or (W, H, D, C), and the affine from voxels to millimetres (RAS)."""
+
+    values: np.ndarray
+    affine: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the grid: (W, H, D)."""
+        return self.values.shape[:3]
+
+    @property
+    def orientation(self) -> str:
+        """Where the axes point to, e.g. ``LPS``: left, posterior, superior."""
+        return "".join(nib.aff2axcodes(self.affine))
+
+
+def read_volume(path: str | Path) -> Volume:
+    """Read a volume without turning, resampling or scaling it; a header's slope and intercept are applied.
+
+    The whole of a compressed file is read, so that its checksum is compared. Whether a NIfTI is compressed is told by
+    its content, since browsers unpack files and keep their names.
+
+    Args:
+        path: ``.nii`` or ``.nii.gz``, in any case, ``.mha`` or ``.nrrd``. A last axis of length 1 is dropped.
+
+    Returns:
+        Finite numbers and a regular affine.
+
+    Raises:
+        UserError: the file cannot be read, or holds something else; the message tells what to do.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
+        if is_empty:
+            raise _mistake(path, "an empty file", "copy it again")
+        values, affine = _read_nifti(path) if _suffix(path) in NIFTI_SUFFIXES else _read_itk(path)
+    except (UserError, MemoryError):
+        raise
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        raise _mistake(path, f"cannot be opened ({error.strerror})", "name a file that you may read") from error
+    except Exception as error:  # nibabel, ITK, gzip and zlib raise a dozen types for a damaged file
+        detail = " ".join(f"{error}".split())[:160] or type(error).__name__
+        raise _mistake(path, f"damaged or unsupported ({detail})", "copy it again, or save it as .nii.gz") from error
+    if values.ndim == 4 and values.shape[3] == 1:
+        values = values[..., 0]
+    _check(path, values, affine)
+    return Volume(values, affine)
+
+
+def grid_difference(volume: Volume, other: Volume) -> str | None:
+    """Say how the grid of ``volume`` differs from that of ``other``: in shape, orientation or place.
+
+    Returns:
+        ``None`` if their voxels lie within a tenth of a voxel of each other.
+
+    Example:
+        >>> one = Volume(np.zeros((2, 3, 5)), np.eye(4))
+        >>> grid_difference(Volume(one.values, np.diag([-1.0, -1, 1, 1])), one)
+        'orientation LPS instead of RAS'
+    """
+    if volume.shape != other.shape:
+        shape, wanted = ("x".join(map(str, v.shape)) for v in (volume, other))
+        return f"shape {shape} instead of {wanted}"
+    if volume.orientation != other.orientation:
+        return f"orientation {volume.orientation} instead of {other.orientation}"
+    corners = np.stack(np.meshgrid(*([0, side - 1] for side in volume.shape), [1], indexing="ij")).reshape(4, -1)
+    distance = float(np.linalg.norm((volume.affine - other.affine) @ corners, axis=0).max())
+    if distance > TOLERANCE * np.linalg.norm(other.affine[:3, :3], axis=0).min():
+        return f"another affine, its voxels lie up to {distance:.3g} mm apart"
+    return None
+
+
+def without_suffix(name: str) -> str:
+    """Name of a file of this kind without its suffix, ``a`` for ``a.nii.gz``; empty for another kind of file."""
+    suffix = _suffix(Path(name))
+    return name[: -len(suffix)] if suffix else ""
+
+
+def _suffix(path: Path) -> str:
+    return next((suffix for suffix in VOLUME_SUFFIXES if path.name.lower().endswith(suffix)), "")
+
+
+def _read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    data = path.read_bytes()
+    if data.startswith(GZIP):
+        data = gzip.decompress(data)
+    kinds = [kind for kind in (nib.Nifti1Image, nib.Nifti2Image) if kind.header_class.may_contain_header(data[:540])]
+    if not kinds:
+        raise _mistake(path, "not a NIfTI file", "convert it, or give it its true suffix")
+    image = kinds[0].from_bytes(data)
+    return np.asanyarray(image.dataobj), np.asarray(image.affine, np.float64)
+
+
+def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    if not _suffix(path):
+        raise _mistake(path, f"none of {', '.join(VOLUME_SUFFIXES)}", "convert it to one of these")
+    if not path.name.endswith(VOLUME_SUFFIXES):
+        raise _mistake(path, "a suffix in capitals, which ITK does not know", "rename it with small letters")
+    reader = ITKReader()
+    values, meta = reader.get_data(reader.read(str(path)))
+    return values, np.asarray(meta[MetaKeys.AFFINE], np.float64)
+
+
+def _check(path: Path, values: np.ndarray, affine: np.ndarray) -> None:
+    if values.ndim not in (3, 4) or 0 in values.shape:
+        shape = "x".join(map(str, values.shape))
+        raise _mistake(path, f"shape {shape}, which is no volume", "save three axes, or four with the modalities last")
+    if values.dtype.kind not in "iuf":
+        raise _mistake(path, f"values of the type {values.dtype}", "save whole numbers or floats")
+    if values.dtype.kind == "f":
+        bad = int(np.count_nonzero(~np.isfinite(values)))
+        if bad:
+            raise _mistake(path, f"holds NaN or infinity in {bad} voxels", "replace them by numbers")
+        if float(np.abs(values).max()) > float(np.finfo(np.float32).max):
+            raise _mistake(path, "holds values beyond float32", "scale them")
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    # A zero in the header, or two axes that point the same way.
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) <= 1e-6 * spacing.prod():
+        raise _mistake(path, "an affine that cannot be inverted", "repair the header")
+
+
+def _mistake(path: Path, wrong: str, remedy: str) -> UserError:
+    return UserError(str(Fault(path, wrong, remedy)))

@@ -1,0 +1,140 @@
+"""Reading a case: one order, one numbering, on the grid of the files, held against plain nibabel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.data import DataLoader, Dataset, MetaTensor
+from monai.transforms import Compose, LoadImaged, Orientationd
+from tiny_heads import LPS, OBLIQUE, SHAPE, case_2019, case_decathlon, tumour, voxels, write
+
+from shared.datasets import LoadModalitiesd, LoadTumourd
+from shared.datasets.brats_conventions import number_labels
+from shared.errors import UserError
+
+LOAD = Compose([LoadModalitiesd(), LoadTumourd()])
+ORDER = ["t1", "t1ce", "t2", "flair"]
+
+
+def files_of(folder: Path) -> list[str]:
+    return [str(folder / f"{folder.name}_{name}.nii.gz") for name in ORDER]
+
+
+def test_four_files_and_one_give_the_same(tmp_path: Path) -> None:
+    folder = case_2019(tmp_path, 1, "a")
+    case_decathlon(tmp_path / "b.nii.gz", tmp_path / "c.nii.gz", 1)
+    four = LOAD({"image": files_of(folder), "label": str(folder / "a_seg.nii.gz")})
+    one = LOAD(
+        {
+            "image": str(tmp_path / "b.nii.gz"),
+            "label": str(tmp_path / "c.nii.gz"),
+            "channel_order": ["flair", "t1", "t1ce", "t2"],
+            "label_convention": "decathlon",
+        }
+    )
+    oracle = np.stack([np.asanyarray(nib.load(file).dataobj) for file in files_of(folder)])
+    for item in (four, one):
+        assert (item["image"].dtype, item["label"].dtype) == (torch.float32, torch.uint8)
+        np.testing.assert_array_equal(item["image"].numpy(), oracle)
+        np.testing.assert_array_equal(item["label"][0].numpy(), tumour(1))
+        assert item["image"].meta["present"].all()
+        assert not {"channel_order", "mask"} & set(item)
+    np.testing.assert_array_equal(four["image"].affine, LPS)
+    np.testing.assert_array_equal(one["label"].affine, np.eye(4))
+
+
+def test_meta_is_that_of_monai_and_an_oblique_grid_is_kept(tmp_path: Path) -> None:
+    paths = [str(write(tmp_path / f"{i}{end}", voxels(i), OBLIQUE)) for i, end in enumerate([".nii", ".mha", ".nrrd"])]
+    item = LoadModalitiesd(channel_order=("flair", "t1", "t2"))({"image": paths})
+    theirs = LoadImaged("image", ensure_channel_first=True)({"image": paths[0]})["image"]
+    ours = item["image"]
+    assert isinstance(ours, MetaTensor)
+    torch.testing.assert_close(ours.affine, theirs.affine)
+    for key in ("original_affine", "spatial_shape", "space", "filename_or_obj"):
+        np.testing.assert_array_equal(ours.meta[key], theirs.meta[key])
+    np.testing.assert_array_equal(ours.numpy(), np.stack([voxels(1), np.zeros(SHAPE), voxels(2), voxels(0)]))
+    assert ours.meta["present"].tolist() == [True, False, True, True]
+    turned = Orientationd("image", axcodes="RAS", labels=None)({"image": ours})["image"]
+    np.testing.assert_array_equal(turned[3].numpy(), voxels(0)[::-1, ::-1])
+
+
+def test_outside_the_mask_all_is_0_and_cases_of_all_kinds_stand_in_one_batch(tmp_path: Path) -> None:
+    brain = voxels(0) > 0
+    path = write(tmp_path / "flair.nii.gz", np.where(brain, voxels(0) / 1000 - 1, -3.5).astype(np.float32))
+    mask = write(tmp_path / "mask.nii.gz", brain * np.float32(0.9999999))
+    folder = case_2019(tmp_path, 1, "a")
+    seg = str(folder / "a_seg.nii.gz")
+    cases = [
+        {"image": [str(path)], "label": seg, "mask": str(mask), "channel_order": ["flair"]},
+        {"image": files_of(folder), "label": seg},
+    ]
+    batch = next(iter(DataLoader(Dataset(cases, LOAD), batch_size=2)))
+    assert batch["image"].shape == (2, 4, *SHAPE)
+    assert batch["image"].meta["present"].tolist() == [[False, False, False, True], [True] * 4]
+    flair = batch["image"][0, 3].numpy()
+    assert not flair[~brain].any()
+    np.testing.assert_allclose(flair[brain], voxels(0)[brain] / 1000 - 1, atol=1e-6)
+    assert not batch["image"][0, :3].any()
+
+
+@pytest.mark.parametrize(
+    ("convention", "stored", "inside"),
+    [
+        ("2015", [0, 1, 2, 3, 4], [0, 1, 2, 1, 3]),
+        ("2019", [0, 1, 2, 4], [0, 1, 2, 3]),
+        ("2023", [0, 1, 2, 3], [0, 1, 2, 3]),
+        ("decathlon", [0, 1, 2, 3], [0, 2, 1, 3]),
+    ],
+)
+def test_numbers_of_every_convention(convention: str, stored: list[int], inside: list[int]) -> None:
+    for dtype in (np.uint8, np.int16, np.int64, np.float32, np.float64):
+        labels = number_labels("a", np.array(stored, dtype), convention)
+        assert (labels.dtype, labels.tolist()) == (np.uint8, inside)
+    rounded = number_labels("a", np.array(stored, np.float32) * np.float32(0.9999999), convention)
+    assert rounded.tolist() == inside
+
+
+def test_other_numbers_are_refused() -> None:
+    unknown = "a: label 3, unknown to the convention 2019 (0, 1, 2, 4) -> correct it, or name the convention"
+    for values, message in (
+        (np.array([0, 3], np.int16), unknown),
+        (np.array([-1, 4, 257, 300, 2], np.int16), "a: label -1, 257, 300, unknown"),
+        (np.array([0, 0.5], np.float32), "a: broken numbers in a label"),
+    ):
+        with pytest.raises(UserError) as caught:
+            number_labels("a", values, "2019")
+        assert str(caught.value).startswith(message)
+    with pytest.raises(ValueError, match="convention must be one of 2015, 2019, 2023, decathlon, got '2020'"):
+        number_labels("a", np.zeros(2), "2020")
+
+
+def test_mistakes_in_a_case(tmp_path: Path) -> None:
+    folder = case_2019(tmp_path, 1, "a")
+    files = files_of(folder)
+    seg = str(folder / "a_seg.nii.gz")
+    flat = write(tmp_path / "flat.nii", voxels(0)[1:])
+    case_decathlon(tmp_path / "four.nii", tmp_path / "l.nii", 1)
+    four = str(tmp_path / "four.nii")
+    for item, message in (
+        ({"image": files[:3], "label": seg}, "3 files, but channel_order is t1, t1ce, t2, flair"),
+        ({"image": four, "channel_order": ["t1"], "label": seg}, "4 modalities along its last axis, but channel_order"),
+        ({"image": files, "channel_order": ["t1", "t1", "t2", "pd"], "label": seg}, "channel_order is t1, t1, t2, pd"),
+        ({"image": [*files[:3], str(flat)], "label": seg}, "flat.nii: shape 23x20x16 instead of 24x20x16"),
+        ({"image": [files[0], four, *files[2:]], "label": seg}, "four.nii: orientation RAS instead of LPS"),
+        ({"image": files, "mask": str(flat), "label": seg}, "flat.nii: shape"),
+        ({"image": files, "label": four}, "four.nii: labels of more than three axes"),
+        ({"image": files, "label": seg, "label_convention": "2011"}, "label_convention is '2011'"),
+        ({"image": files, "label": seg, "label_convention": "2023"}, "label 4, unknown to the convention 2023"),
+    ):
+        with pytest.raises((UserError, RuntimeError)) as caught:
+            LOAD(item)
+        assert message in str(caught.value.__cause__ or caught.value)
+    for wrong in ({"channel_order": ("t1", "pd")}, {"channel_order": ()}):
+        with pytest.raises(ValueError, match="channel_order must name some of t1, t1ce, t2, flair"):
+            LoadModalitiesd(**wrong)
+    with pytest.raises(ValueError, match="label_convention must be one of"):
+        LoadTumourd(label_convention="x")

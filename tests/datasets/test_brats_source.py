@@ -1,0 +1,129 @@
+"""Finding cases of brain tumours by their names alone; the files need not be readable for that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.datasets.brats_source import UNKNOWN_GRADE, find_cases
+from shared.errors import UserError
+
+
+def touch(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+    return root
+
+
+def names_of(case: str, ends: str, joint: str = "_", suffix: str = ".nii.gz") -> list[str]:
+    return [f"{case}/{case.rsplit('/', maxsplit=1)[-1]}{joint}{end}{suffix}" for end in ends.split()]
+
+
+FIVE = "t1 t1ce t2 flair seg"
+
+
+@pytest.mark.parametrize(
+    ("names", "id_", "group", "grade", "convention"),
+    [
+        (names_of("d/HGG/BraTS19_CBICA_AAB_1", FIVE), "BraTS19_CBICA_AAB_1", "BraTS19_CBICA_AAB", "HGG", "2019"),
+        (names_of("lgg/Brats17_2013_10_1", FIVE), "Brats17_2013_10_1", "Brats17_2013_10", "LGG", "2019"),
+        (
+            names_of("BraTS20_Training_001", FIVE, suffix=".nii"),
+            "BraTS20_Training_001",
+            "BraTS20_Training_001",
+            UNKNOWN_GRADE,
+            "2019",
+        ),
+        (names_of("BraTS2021_00006", FIVE), "BraTS2021_00006", "BraTS2021_00006", UNKNOWN_GRADE, "2019"),
+        (
+            names_of("BraTS-GLI-00003-001", "t1n t1c T2W t2f SEG", "-"),
+            "BraTS-GLI-00003-001",
+            "BraTS-GLI-00003",
+            UNKNOWN_GRADE,
+            "2023",
+        ),
+        (
+            [
+                f"HGG/brats_tcia_pat105_0001/VSD.Brain.{end}/VSD.Brain.{end}.mha"
+                for end in ("XX.O.MR_T1.1", "XX.O.MR_T1c.2", "XX.O.MR_T2.3", "XX.O.MR_Flair.4", "X.OT.5")
+            ],
+            "brats_tcia_pat105_0001",
+            "brats_tcia_pat105",
+            "HGG",
+            "2015",
+        ),
+        (
+            [f"brats_2013_pat0001_1/{name}.nii.gz" for name in ("T1", "T1c_x", "T2", "Flair_z.y", "OTMultiClass")],
+            "brats_2013_pat0001_1",
+            "brats_2013_pat0001",
+            UNKNOWN_GRADE,
+            "2015",
+        ),
+    ],
+)
+def test_layouts_with_a_file_per_modality(
+    tmp_path: Path, names: list[str], id_: str, group: str, grade: str, convention: str
+) -> None:
+    found = find_cases(touch(tmp_path, *names, "__MACOSX/x_t1.nii", "a/._x_t1.nii.gz", "name_mapping.csv"))
+    assert found.faults == found.ignored == []
+    (case,) = found.cases
+    assert (case.id, case.group, case.grade, case.convention) == (id_, group, grade, convention)
+    assert case.channel_order == ["t1", "t1ce", "t2", "flair"]
+    assert [*case.images, case.files["seg"]] == [tmp_path / name for name in names]
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "id_", "group"),
+    [
+        ("Task01/imagesTr/BRATS_001.nii.gz", "Task01/labelsTr/BRATS_001.nii.gz", "BRATS_001", "BRATS_001"),
+        ("BRATS_009_2_image.nii.gz", "BRATS_009_2_label.nii.gz", "BRATS_009_2", "BRATS_009"),
+    ],
+)
+def test_all_modalities_in_one_file(tmp_path: Path, image: str, label: str, id_: str, group: str) -> None:
+    found = find_cases(touch(tmp_path, image, label, "Task01/imagesTs/BRATS_485.nii.gz"))
+    (case,) = found.cases
+    assert (case.id, case.group, case.convention) == (id_, group, "decathlon")
+    assert case.channel_order == ["flair", "t1", "t1ce", "t2"]
+    assert (case.images, case.files["seg"]) == ([tmp_path / image], tmp_path / label)
+    assert (found.faults, found.ignored) == ([], [tmp_path / "Task01/imagesTs/BRATS_485.nii.gz"])
+
+
+def test_the_folder_of_one_case_is_enough(tmp_path: Path) -> None:
+    root = touch(tmp_path / "pat1", "T1.mha", "T1c.mha", "T2.mha", "Flair.mha", "OT.mha", "brainmask.mha")
+    (case,) = find_cases(root).cases
+    assert (case.id, case.files["mask"]) == ("pat1", root / "brainmask.mha")
+
+
+def test_faults_of_names(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        *names_of("HGG/a", FIVE),
+        "HGG/a/a_T2.nii",
+        *names_of("LGG/A", FIVE),
+        *names_of("b", "t1 t2 seg"),
+        *names_of("c", "t1 t1ce t2 flair"),
+        "c/W39_Segm.nii",
+        *names_of("d", "seg"),
+    )
+    b, c, d = (tmp_path / name for name in "bcd")
+    faults = [
+        f"{tmp_path}/HGG/a/a_t2.nii.gz: a second t2 beside a_T2.nii -> keep one of the two",
+        f"{tmp_path}/HGG/a: the id is also that of {tmp_path}/LGG/A -> rename one of them",
+        f"{b}: no t1ce, no flair -> add it, or give --allow_missing",
+        f"{c}: no labels -> add them, or move the case elsewhere; perhaps W39_Segm.nii has to be renamed",
+        f"{d}: labels without any modality -> add them",
+    ]
+    assert find_cases(tmp_path).faults == faults
+    assert find_cases(tmp_path, allow_missing=True).faults == faults[:2] + faults[3:]
+    assert {case.id: case.channel_order for case in find_cases(tmp_path).cases}["b"] == ["t1", "t2"]
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="source: .*nowhere does not exist; give the folder that BraTS"):
+        find_cases(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="source: no case of a known layout in .*; give .* or a --table"):
+        find_cases(touch(tmp_path, "x/scan.nii.gz"))
+    with pytest.raises(UserError, match="Task01.tar is a file; unpack it and give the folder"):
+        find_cases(touch(tmp_path, "Task01.tar") / "Task01.tar")

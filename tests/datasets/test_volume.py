@@ -1,0 +1,119 @@
+"""Reading volumes: the same voxels on the same grid from every format, and every damage named."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from tiny_heads import LPS, OBLIQUE, SHAPE, voxels, write
+
+from shared.datasets.volume import Volume, grid_difference, read_volume, without_suffix
+from shared.errors import UserError
+
+
+@pytest.mark.parametrize("affine", [LPS, OBLIQUE], ids=["lps", "oblique"])
+@pytest.mark.parametrize("suffix", [".nii", ".NII.GZ", ".mha", ".nrrd"])
+def test_every_format_gives_the_same(tmp_path: Path, suffix: str, affine: np.ndarray) -> None:
+    volume = read_volume(write(tmp_path / f"a{suffix}", voxels(0), affine))
+    np.testing.assert_array_equal(volume.values, voxels(0))
+    np.testing.assert_allclose(volume.affine, affine, atol=1e-5)
+    assert volume.shape == SHAPE
+    assert volume.orientation == "".join(nib.aff2axcodes(affine)) == "LPS"
+    assert grid_difference(volume, Volume(voxels(1), affine)) is None
+
+
+def test_what_nifti_may_hold(tmp_path: Path) -> None:
+    """Slope and intercept, a last axis of length 1, NIfTI-2, and files that a browser unpacked."""
+    scaled = nib.Nifti1Image(voxels(0)[..., None], LPS)
+    scaled.header.set_slope_inter(0.5, -3)
+    nib.save(scaled, tmp_path / "scaled.nii")
+    oracle = np.asanyarray(nib.load(tmp_path / "scaled.nii").dataobj)[..., 0]
+    assert oracle.dtype.kind == "f"
+    np.testing.assert_array_equal(read_volume(tmp_path / "scaled.nii").values, oracle)
+
+    nib.save(nib.Nifti2Image(voxels(0), LPS), tmp_path / "two.nii.gz")
+    (tmp_path / "unpacked.nii.gz").write_bytes(gzip.decompress((tmp_path / "two.nii.gz").read_bytes()))
+    for name in ("two", "unpacked"):
+        np.testing.assert_array_equal(read_volume(tmp_path / f"{name}.nii.gz").values, voxels(0))
+
+
+def test_grids_are_compared_by_where_the_voxels_lie() -> None:
+    one = Volume(voxels(0), OBLIQUE)
+
+    def moved(distance: float) -> np.ndarray:
+        affine = OBLIQUE.copy()
+        affine[1, 3] += distance
+        return affine
+
+    assert grid_difference(Volume(voxels(0)[:-1], OBLIQUE), one) == "shape 23x20x16 instead of 24x20x16"
+    assert grid_difference(Volume(voxels(0), OBLIQUE @ np.diag([-1, 1, 1, 1])), one) == "orientation RPS instead of LPS"
+    assert grid_difference(Volume(voxels(0), moved(0.08)), one) is None
+    apart = "another affine, its voxels lie up to 0.1 mm apart"
+    assert grid_difference(Volume(voxels(0), moved(0.1)), one) == apart
+
+
+def test_damage_is_named(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.nii.gz", voxels(0)).read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(flipped) // 2] ^= 1
+    no_sum = whole[:-8] + bytes(8)
+    raw = gzip.decompress(whole)
+    mha = write(tmp_path / "whole.mha", voxels(0)).read_bytes()
+    nrrd = write(tmp_path / "whole.nrrd", voxels(0)).read_bytes()
+    cut = {
+        "empty.nii.gz": (b"", "an empty file -> copy it again"),
+        "cut.nii.gz": (whole[: len(whole) // 2], "damaged or unsupported ("),
+        "flipped.nii.gz": (bytes(flipped), "damaged or unsupported ("),
+        "sum.nii.gz": (no_sum, "damaged or unsupported (CRC"),
+        "cut.nii": (raw[: len(raw) // 2], "damaged or unsupported ("),
+        "head.nii": (raw[:100], "not a NIfTI file -> convert it, or give it its true suffix"),
+        "text.nii.gz": (b"<html>no such file</html>", "not a NIfTI file"),
+        "cut.mha": (mha[:-100], "damaged or unsupported ("),
+        "cut.nrrd": (nrrd[:-100], "damaged or unsupported ("),
+        "text.mha": (b"nothing", "damaged or unsupported ("),
+        "a.MHA": (mha, "a suffix in capitals, which ITK does not know -> rename it with small letters"),
+        "a.png": (b"nothing", "none of .nii.gz, .nii, .mha, .nrrd -> convert it to one of these"),
+    }
+    for name, (data, message) in cut.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(UserError) as caught:
+            read_volume(tmp_path / name)
+        assert str(caught.value).startswith(f"{tmp_path / name}: {message}"), name
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=r"cannot be opened \(No such file"):
+        read_volume(tmp_path / "none.nii.gz")
+
+
+def test_numbers_and_headers_that_cannot_be(tmp_path: Path) -> None:
+    broken = voxels(0).astype(np.float32)
+    broken[3, 3, 3:5] = np.nan, np.inf
+    colours = np.zeros(SHAPE, [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    flat = nib.Nifti1Image(voxels(0), None)
+    flat.header["sform_code"] = 1
+    flat.header["srow_x"], flat.header["srow_y"], flat.header["srow_z"] = [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]
+    nib.save(flat, tmp_path / "flat.nii")
+    huge = np.full(SHAPE, 1e300)
+    for name, values, message in (
+        ("nan", broken, "holds NaN or infinity in 2 voxels"),
+        ("rgb", colours, "values of the type"),
+        ("plane", voxels(0)[..., 0], "shape 24x20, which is no volume"),
+        ("huge", huge, "holds values beyond float32"),
+        ("flat", None, "an affine that cannot be inverted"),
+    ):
+        if values is not None:
+            write(tmp_path / f"{name}.nii", values)
+        with pytest.raises(UserError, match=f"{name}.nii: {message}"):
+            read_volume(tmp_path / f"{name}.nii")
+
+
+def test_suffixes() -> None:
+    assert [without_suffix(name) for name in ("a.b.NII.gz", "a.nii", "a.Mha", "a.png", "a")] == [
+        "a.b",
+        "a",
+        "a",
+        "",
+        "",
+    ]
