@@ -9,6 +9,12 @@ import pytest
 os.environ["MONAI_FAIL_ON_DUPLICATE_CONFIG"] = "1"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def engine_cache(tmp_path_factory):
+    """Converted networks of tests, and of the commands they start, stay out of the user's cache."""
+    os.environ["SEGMENTATION_BUNDLES_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def nuclei_raw(tmp_path_factory):
     """Twelve synthetic pictures in Kaggle's layout."""

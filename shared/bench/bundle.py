@@ -15,7 +15,7 @@ from monai.inferers import Inferer, SimpleInferer
 
 from ..atomic import atomic_write_text
 from ..errors import UserError
-from ..inferers import PrecisionInferer
+from ..inferers import ENGINES, PrecisionInferer
 from ..runs import load_checkpoint
 from .timing import measure, summarise
 
@@ -32,6 +32,7 @@ def bench(
     batch_size: int = 16,
     size: tuple[int, ...] = (96, 96),
     amp: bool | str = "auto",
+    engine: str = "eager",
     device: str | None = None,
     warmup: int = 3,
     steps: int = 20,
@@ -51,6 +52,8 @@ def bench(
         batch_size: pictures per step.
         size: spatial size of a picture in pixels or voxels.
         amp: precision that is compared with float32, as in the bundle's knob.
+        engine: what computes the network in the mode ``infer``, as in the bundle's knob; it is made ready before the
+            clock starts.
         device: ``cpu``, ``cuda``, ...; by default a GPU if there is one.
         warmup: steps that are not counted.
         steps: steps that are, 1 at least.
@@ -69,6 +72,10 @@ def bench(
     configs = Path(bundle) / "configs"
     if mode not in MODES:
         raise UserError(f"mode: {mode!r} is none of {', '.join(MODES)}")
+    if engine not in ENGINES:
+        raise UserError(f"engine: {engine!r} is none of {', '.join(ENGINES)}")
+    if engine != "eager" and mode != "infer":
+        raise UserError(f"engine: {engine} is for the mode infer; the mode {mode} has eager only")
     if not (configs / "train.json").is_file():
         raise UserError(f"bundle: {bundle} has no configs/train.json; name the folder of a bundle")
     if min(batch_size, steps, *size) < 1 or warmup < 0:
@@ -89,14 +96,14 @@ def bench(
         network = parser.get_parsed_content("network_def").to(where)
         if checkpoint is not None:
             load_checkpoint(checkpoint, network)
-        inferer = PrecisionInferer(SimpleInferer(), amp)
+        inferer = PrecisionInferer(SimpleInferer(), amp, engine)
         fast = copy.deepcopy(network)
         if len(size) == 2:
             fast = fast.to(memory_format=torch.channels_last)
         make = _training_step if mode == "train" else _inference_step
         variants = {
             BASELINE: make(parser, network, PrecisionInferer(SimpleInferer(), False), batch),
-            f"amp {amp}, channels last": make(parser, fast, inferer, batch),
+            f"amp {amp}, {'channels last' if engine == 'eager' else engine}": make(parser, fast, inferer, batch),
         }
     agreement = _agreement(*variants.values()) if mode == "infer" else {}
     timed = measure(variants, where, warmup, steps)

@@ -1,4 +1,4 @@
-"""Runs the network, and only the network, in the precision asked for."""
+"""Runs the network, and only the network, in the precision and by the engine asked for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 from monai.inferers import Inferer
+
+from .engine import ENGINES, with_engine
 
 __all__ = ["PrecisionInferer", "bfloat16_is_fast"]
 
@@ -31,30 +33,34 @@ class PrecisionInferer(Inferer):
         inferer: any MONAI inferer; it decides how the picture is cut and blended.
         amp: ``"auto"`` takes bfloat16 where the device computes it in hardware and float32 elsewhere; ``True`` takes
             bfloat16 in any case; ``False`` takes float32.
+        engine: ``"eager"``, ``"auto"``, ``"openvino"`` or ``"compile"``, for inference, as ``with_engine`` tells.
 
     Raises:
-        ValueError: ``amp`` is none of these.
+        ValueError: ``amp`` or ``engine`` is none of these.
 
     Shape:
         As the wrapped inferer; lists, tuples and dictionaries of outputs are kept, each element as float32.
     """
 
-    def __init__(self, inferer: Inferer, amp: bool | str = "auto") -> None:
+    def __init__(self, inferer: Inferer, amp: bool | str = "auto", engine: str = "eager") -> None:
         super().__init__()
         if amp not in ("auto", True, False):
             raise ValueError(f"amp must be 'auto', True or False, got {amp!r}")
+        if engine not in ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
         self.inferer = inferer
-        self.amp = amp
+        self.amp, self.engine = amp, engine
 
     def __call__(self, inputs: torch.Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         device = inputs.device
         low = bfloat16_is_fast(device) if self.amp == "auto" else bool(self.amp)
+        run = with_engine(self.engine, network, device, self.amp)
 
         def in_precision(x: torch.Tensor, *more: Any, **options: Any) -> Any:
             # A MetaTensor would carry its metadata through every layer; the network needs the numbers only.
             plain = x.as_tensor() if hasattr(x, "as_tensor") else x
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
-                return _to_float32(network(plain, *more, **options))
+                return _to_float32(run(plain, *more, **options))
 
         return self.inferer(inputs, in_precision, *args, **kwargs)
 

@@ -40,6 +40,11 @@ RULES = (
     Rule(frozenset({"channels"}), "1 or 3", lambda v: _is_whole(v) and v in (1, 3)),
     Rule(frozenset({"amp"}), "auto, True or False", lambda v: isinstance(v, bool) or v == "auto"),
     Rule(
+        frozenset({"engine"}),
+        "auto, eager, compile or openvino",
+        lambda value: value in ("auto", "eager", "compile", "openvino"),
+    ),
+    Rule(
         frozenset({"resume", "skip_existing", "submission", "save_probability", "save_overlay"}),
         "True or False",
         lambda value: isinstance(value, bool),

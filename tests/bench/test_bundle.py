@@ -49,6 +49,12 @@ def test_a_bundle_is_measured_beside_float32(mode, tmp_path):
         assert 0 < result["mean_difference"]
 
 
+def test_an_engine_is_measured_beside_float32():
+    result = bench(BUNDLE, "infer", batch_size=2, size=(32, 48), engine="auto", device="cpu", warmup=0, steps=2)
+    assert list(result["variants"]) == ["fp32 eager", "amp auto, auto"]
+    assert result["mean_difference"] <= 0.005
+
+
 def test_the_loader_is_measured_on_real_files(nuclei):
     result = bench(BUNDLE, "data", batch_size=2, device="cpu", warmup=0, steps=6, dataset_dir=nuclei)
     assert list(result["variants"]) == ["loader"]
@@ -60,6 +66,8 @@ def test_the_loader_is_measured_on_real_files(nuclei):
         ({"mode": "fly"}, "mode: 'fly' is none of train, infer, data"),
         ({"mode": "data"}, "dataset_dir: the mode data reads real data"),
         ({"mode": "infer", "steps": 0}, "take whole numbers of 1 or more"),
+        ({"mode": "infer", "engine": "onnx"}, "engine: 'onnx' is none of auto, eager, compile, openvino"),
+        ({"mode": "train", "engine": "openvino"}, "engine: openvino is for the mode infer; the mode train has eager"),
         ({"mode": "infer", "bundle": "nowhere"}, "bundle: nowhere has no configs/train.json"),
     ],
 )

@@ -15,6 +15,7 @@ from shared.runs.knobs import check_knobs
         ("cache_rate", [0, 1, 0.5], [1.1, -0.1]),
         ("channels", [1, 3], [2, True, "3"]),
         ("amp", ["auto", True, False], ["bf16", 1, None]),
+        ("engine", ["auto", "eager", "compile", "openvino"], ["onnx", True, None]),
         ("resume", [True, False], [1, "yes"]),
         ("output_dir", ["runs/x"], [20261121, None]),
         ("unknown", [object()], []),
