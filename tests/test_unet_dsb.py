@@ -163,3 +163,11 @@ def test_the_wiring_that_stands_twice_is_the_same():
     parts = [t for t in inference["postprocessing"]["transforms"] if "SplitNucleid" in t["_target_"]]
     theirs = [t for t in train["evaluate"]["postprocessing"]["transforms"] if "SplitNucleid" in t["_target_"]]
     assert [{**t, "keys": ""} for t in parts] == [{**t, "keys": ""} for t in theirs]
+
+
+def test_the_first_stage_of_the_weights_shipped_is_an_overlay(nuclei, tmp_path):
+    options = TRAINING | {"dataset_dir": nuclei, "output_dir": tmp_path / "run"}
+    run_bundle("unet_dsb", ["train", "strong_augmentation"], "training", **options)
+    train, strong = (json.loads((CONFIGS / f"{name}.json").read_text()) for name in ("train", "strong_augmentation"))
+    mild = train["train"]["random_transforms"]
+    assert [t["_target_"] for t in mild] == [t["_target_"] for t in strong["train::random_transforms"]]

@@ -149,15 +149,16 @@ def test_nuclei_of_different_classes_are_parted_where_they_touch():
     assert nuclei.tolist() == [[[1, 1, 1, 2, 2, 2, 0]] * 5]
 
 
-def test_the_landscape_parts_what_the_outline_does_not():
+def test_the_depth_parts_what_the_outline_does_not():
     bar = np.zeros((9, 30), np.float32)
     bar[2:7, 2:28] = 1
     columns = np.arange(30)
-    height = np.broadcast_to(np.maximum(1 - np.abs(columns - 8) / 8, 1 - np.abs(columns - 21) / 8), bar.shape)
+    depth = np.broadcast_to(np.clip(1 - np.minimum(abs(columns - 8), abs(columns - 21)) / 8, 0, 1), bar.shape)
     assert split_nuclei(bar).max() == 1
-    parted = split_nuclei(bar, min_depth=0.1, height=height)
+    parted = split_nuclei(bar, depth=depth)
     assert parted.max() == 2
     assert (parted[4, 2:14] == 1).all()
     assert (parted[4, 16:28] == 2).all()
-    item = {"pred": torch.from_numpy(np.stack([bar, height]))}
-    assert np.array_equal(SplitNucleid("pred", min_depth=0.1, distance=True)(item)["pred"][0], parted)
+    assert np.array_equal(split_nuclei(bar, depth=np.ones_like(bar)), split_nuclei(bar))
+    item = {"pred": torch.from_numpy(np.stack([bar, depth]).astype(np.float32))}
+    assert np.array_equal(SplitNucleid("pred", depth=True)(item)["pred"][0], parted)
