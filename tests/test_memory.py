@@ -20,7 +20,7 @@ SIDE = 4096
 
 def brightness_network():
     """The shipped network in full, with weights that pass the first channel through: bright is nucleus."""
-    network = UNet()
+    network = UNet(in_channels=3, out_channels=2, features=(16, 32, 64, 128, 256))
     for parameter in network.parameters():
         torch.nn.init.zeros_(parameter)
     for name, module in network.named_modules():

@@ -71,7 +71,7 @@ def test_the_commands_of_the_readme(workplace):
 def test_every_knob_the_readme_names_exists():
     text = (ROOT / "README.md").read_text()
     configs = "".join(path.read_text() for path in ROOT.glob("bundles/*/configs/*.json"))
-    cli = (ROOT / "shared" / "cli.py").read_text()
+    cli = "".join(path.read_text() for path in ROOT.glob("shared/cli*.py"))
     for option in set(re.findall(r"--([a-z_]+)", text)) - {"bundle_root", "config_file"}:
         assert f'"{option}"' in configs or f"--{option}" in cli, option
     table = text.split("## Knobs")[1].split("\n## ")[0]
