@@ -14,6 +14,8 @@ import pytest
 from PIL import Image
 from running import FEATURES, ROOT
 
+from shared.deploy.card import read_card
+
 SETUP = ("make ", "python -m venv", "pip install")  # what makes the environment this test runs in
 SMALL = ["--network_def::features", str(FEATURES), "--device", "cpu"]
 
@@ -92,20 +94,29 @@ def test_a_mistake_on_monai_s_command_line_is_one_line(workplace):
     assert not (workplace / "runs").exists()
 
 
-@pytest.mark.parametrize(("bundle", "names"), [("unet_dsb", ("dice", "iou", "dsb_score", "ap50"))])
+FIGURES = {
+    "unet_dsb": ("dice", "iou", "dsb_score", "ap50"),
+    "unet_industrial": ("dice_defective", "IoU_THS_0.5", "true_positive_rate", "true_negative_rate"),
+}
+
+
+@pytest.mark.parametrize(("bundle", "names"), FIGURES.items())
 def test_the_figures_are_those_of_the_weights_shipped(bundle, names):
     results, folder = ROOT / "results" / bundle / "shipped", ROOT / "bundles" / bundle
     summary = json.loads((results / "summary.json").read_text())
     row = " | ".join(f"{summary[name]:.3f}" for name in names)
     assert f"| `{bundle}` | {row} |" in (ROOT / "README.md").read_text()
-    assert f"| all | {summary['cases']} | {row} |" in (folder / "docs" / "README.md").read_text()
+    file = folder / "docs" / "README.md"
+    card = read_card(file.read_text(), str(file))
+    assert card.filled(summary) == file.read_text()
     metadata = json.loads((folder / "configs" / "metadata.json").read_text())
-    assert metadata["eval_metrics"] == {name: value for name, value in summary.items() if isinstance(value, float)}
+    assert metadata["eval_metrics"] == card.figures(summary)
     assert summary["checkpoint"].endswith(f"version {metadata['version']}")
-    with (results / "metrics.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    with (results / "metrics.csv").open() as rows_file:
+        rows = list(csv.DictReader(rows_file))
     assert len(rows) == summary["cases"]
-    assert sum(float(r["iou"]) for r in rows) / len(rows) == pytest.approx(summary["iou"], abs=1e-5)
+    values = [float(row[names[0]]) for row in rows if row[names[0]]]
+    assert sum(values) / len(values) == pytest.approx(summary[names[0]], abs=1e-5)
 
 
 def test_the_speeds_are_those_of_the_results():
