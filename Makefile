@@ -1,4 +1,4 @@
-# make demo   trains a small model on synthetic nuclei and shows what it finds (two minutes on two cores, installation apart)
+# make demo   trains a small model on synthetic nuclei and shows what it finds (three minutes on two cores, installation apart)
 # make test   ruff, mypy, pytest
 # make lint   ruff and mypy only
 # PYTHON      the Python to build .venv with, 3.11 or newer
