@@ -1,7 +1,11 @@
-"""Runs a shipped configuration in this process, as it is but small."""
+"""Runs a shipped configuration as it is but small, in this process or by MONAI's command line."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from monai.bundle import ConfigWorkflow
@@ -26,3 +30,28 @@ def run_bundle(name, configs, run_id="run", **options):
     workflow.initialize()
     workflow.run()
     workflow.finalize()
+
+
+def copy_bundle(name, folder):
+    """A copy of a bundle without its weights and with a small network, for what changes a bundle."""
+    bundle = folder / name
+    shutil.copytree(ROOT / "bundles" / name, bundle, ignore=shutil.ignore_patterns("models"))
+    for config in ("train", "inference"):
+        file = bundle / "configs" / f"{config}.json"
+        content = json.loads(file.read_text())
+        content["network_def"]["features"] = FEATURES
+        file.write_text(json.dumps(content, indent=2))
+    return bundle
+
+
+def run_command(folder, *words):
+    """``python -m monai.bundle run`` in ``folder``; it must succeed."""
+    run = subprocess.run(
+        [sys.executable, "-m", "monai.bundle", "run", *map(str, words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import zipfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from ..atomic import atomic_folder, atomic_write_text
 from ..errors import UserError
@@ -24,6 +19,7 @@ from .dsb_summary import format_summary, summarise
 from .faults import raise_faults, space_faults
 from .folds import assign_folds, fold_faults, reference_split
 from .groups import read_groups
+from .processes import map_in_processes
 from .workers import count_workers
 
 __all__ = ["format_summary", "prepare"]
@@ -166,26 +162,9 @@ def _convert_all(raw: Path, cases: Sequence[Case], part: Path | None, workers: i
     """Convert the cases in several processes; a report each, in their order."""
     count = min(workers * CHUNKS_PER_WORKER, len(cases))
     chunks = [cases[i::count] for i in range(count)]
-    reports: dict[str, CaseReport] = {}
-    with tqdm(total=len(cases), desc="prepare", unit="picture", disable=None) as bar:
-
-        def collect(done: Sequence[CaseReport]) -> None:
-            reports.update({report.id: report for report in done})
-            bar.update(len(done))
-
-        if workers == 1:
-            for chunk in chunks:
-                collect(_convert_chunk(raw, chunk, part))
-        else:
-            # Ctrl-C reaches every process of the terminal: the workers end at once, and this one tidies up.
-            pool = ProcessPoolExecutor(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL))
-            try:
-                for future in as_completed([pool.submit(_convert_chunk, raw, chunk, part) for chunk in chunks]):
-                    collect(future.result())
-            except BrokenProcessPool as error:
-                raise UserError("num_workers: a worker was killed, perhaps for want of memory; give fewer") from error
-            finally:
-                pool.shutdown(cancel_futures=True)
+    jobs = [(raw, chunk, part) for chunk in chunks]
+    done = map_in_processes(_convert_chunk, jobs, workers, "prepare", "picture", [len(chunk) for chunk in chunks])
+    reports = {report.id: report for some in done for report in some}
     return [reports[case.id] for case in cases]
 
 

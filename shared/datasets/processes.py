@@ -16,16 +16,22 @@ __all__ = ["map_in_processes"]
 
 
 def map_in_processes(
-    function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int, name: str, unit: str
+    function: Callable[..., Any],
+    jobs: Sequence[tuple[Any, ...]],
+    workers: int,
+    name: str,
+    unit: str,
+    sizes: Sequence[int] | None = None,
 ) -> list[Any]:
     """Call ``function`` with each job, in several processes; a single worker is this process.
 
     Args:
         function: called with the arguments that a job holds; it must be at the top level of its module.
-        jobs: one per case.
+        jobs: one per case, or per several.
         workers: number of processes.
         name: what is done, for the progress bar.
-        unit: what a job is, for the progress bar.
+        unit: what a job is, or consists of, for the progress bar.
+        sizes: how many units each job has; by default one.
 
     Returns:
         The results, in the order of the jobs.
@@ -33,21 +39,24 @@ def map_in_processes(
     Raises:
         UserError: a process was killed, as by a system that has no memory left.
     """
+    sizes = [1] * len(jobs) if sizes is None else sizes
     workers = min(workers, len(jobs))
-    with tqdm(total=len(jobs), desc=name, unit=unit, disable=None) as bar:
+    results: list[Any] = [None] * len(jobs)
+    with tqdm(total=sum(sizes), desc=name, unit=unit, disable=None) as bar:
         if workers <= 1:
-            results = []
-            for job in jobs:
-                results.append(function(*job))
-                bar.update()
+            for number, job in enumerate(jobs):
+                results[number] = function(*job)
+                bar.update(sizes[number])
             return results
         # Ctrl-C reaches every process of the terminal: the workers end at once, and this one tidies up.
         pool = ProcessPoolExecutor(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL))
         try:
-            futures = [pool.submit(function, *job) for job in jobs]
-            for _ in as_completed(futures):
-                bar.update()
-            return [future.result() for future in futures]
+            numbers = {pool.submit(function, *job): number for number, job in enumerate(jobs)}
+            for future in as_completed(numbers):
+                number = numbers[future]
+                results[number] = future.result()
+                bar.update(sizes[number])
+            return results
         except BrokenProcessPool as error:
             raise UserError("num_workers: a worker was killed, perhaps for want of memory; give fewer") from error
         finally:

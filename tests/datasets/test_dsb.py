@@ -193,7 +193,7 @@ def test_what_is_sent_to_processes_can_be_pickled(tmp_path: Path, monkeypatch: p
         pickle.dumps((initializer, initargs))
         return PicklingPool(workers)
 
-    monkeypatch.setattr("shared.datasets.dsb.ProcessPoolExecutor", pool)
+    monkeypatch.setattr("shared.datasets.processes.ProcessPoolExecutor", pool)
     summary = prepare(zipped(tmp_path / "raw.zip", raw()), tmp_path / "out", num_folds=2, num_workers=2)
     assert summary["nuclei"]["total"] == 12
 

@@ -2,12 +2,10 @@ import csv
 import json
 import re
 import shutil
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
-from running import FEATURES, ROOT, SMALL, run_bundle
+from running import SMALL, copy_bundle, run_bundle, run_command
 
 from shared.cli import main
 from shared.deploy import calibrate_run, release_run
@@ -27,24 +25,11 @@ def table(path):
 def place(tmp_path_factory, defects):
     """A bundle of a small network and a run of it."""
     folder = tmp_path_factory.mktemp("calibrate")
-    bundle = folder / "unet_industrial"
-    shutil.copytree(ROOT / "bundles" / "unet_industrial", bundle, ignore=shutil.ignore_patterns("models"))
-    for name in ("train", "inference"):
-        config = json.loads((bundle / "configs" / f"{name}.json").read_text())
-        config["network_def"]["features"] = FEATURES
-        (bundle / "configs" / f"{name}.json").write_text(json.dumps(config, indent=2))
+    bundle = copy_bundle("unet_industrial", folder)
     words = ["training", "--config_file", bundle / "configs" / "train.json", "--bundle_root", bundle]
     words += ["--dataset_dir", defects, "--output_dir", "run", "--fold", FOLD, "--device", "cpu"]
     words += ["--epochs", 1, "--val_interval", 1, "--batch_size", 4]
-    run = subprocess.run(
-        [sys.executable, "-m", "monai.bundle", "run", *map(str, words)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
+    run_command(folder, *words)
     return folder
 
 

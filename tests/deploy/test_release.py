@@ -1,43 +1,24 @@
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from running import FEATURES, ROOT
+from running import copy_bundle, run_command
 
 from shared.deploy import half_precision, release_run
 from shared.errors import UserError
-
-
-def command(folder, *words):
-    run = subprocess.run(
-        [sys.executable, "-m", "monai.bundle", "run", *map(str, words)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, nuclei):
     """A bundle of a small network and a run of it."""
     folder = tmp_path_factory.mktemp("release")
-    bundle = folder / "unet_dsb"
-    shutil.copytree(ROOT / "bundles" / "unet_dsb", bundle, ignore=shutil.ignore_patterns("models"))
-    for name in ("train", "inference"):
-        config = json.loads((bundle / "configs" / f"{name}.json").read_text())
-        config["network_def"]["features"] = FEATURES
-        (bundle / "configs" / f"{name}.json").write_text(json.dumps(config))
+    bundle = copy_bundle("unet_dsb", folder)
     words = ["--bundle_root", bundle, "--dataset_dir", nuclei, "--output_dir", "run", "--fold", 1]
     train = bundle / "configs" / "train.json"
-    command(folder, "training", "--config_file", train, *words, "--epochs", 1, "--batch_size", 4, "--device", "cpu")
+    run_command(folder, "training", "--config_file", train, *words, "--epochs", 1, "--batch_size", 4, "--device", "cpu")
     return folder
 
 
@@ -70,7 +51,7 @@ def test_a_run_becomes_the_weights_of_its_bundle(place, nuclei):
     (place / "pictures").mkdir()
     Image.fromarray(np.zeros((20, 30), np.uint8)).save(place / "pictures" / "a.png")
     words = ["--bundle_root", bundle, "--dataset_dir", "pictures", "--output_dir", "out", "--device", "cpu"]
-    command(place, "--config_file", bundle / "configs" / "inference.json", *words)
+    run_command(place, "--config_file", bundle / "configs" / "inference.json", *words)
     assert (place / "out" / "a_seg.png").is_file()
 
 
