@@ -45,3 +45,15 @@ def defects(tmp_path_factory):
     synthetic.synthesize(folder / "raw", cases=32, seed=3, size="96x80")
     dagm.prepare(folder / "raw", folder / "data", num_folds=3, num_workers=1)
     return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def heads(tmp_path_factory):
+    """Six synthetic heads with tumours in the layout of BraTS 2019 as a prepared data set of three folds."""
+    from shared.datasets import brats
+    from shared.synthetic import brats as synthetic
+
+    folder = tmp_path_factory.mktemp("heads")
+    synthetic.synthesize(folder / "raw", cases=6, seed=3, size="44x40x36")
+    brats.prepare(folder / "raw", folder / "data", num_folds=3, num_workers=1)
+    return folder / "data"

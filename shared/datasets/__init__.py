@@ -1,10 +1,12 @@
 """What lies on disk: verified, converted, listed, split and read."""
 
 from .balance import balanced_weights
+from .brats_listing import list_brats_cases
 from .brats_reader import LoadModalitiesd, LoadTumourd
 from .datalist import select_cases
 from .listing import list_pictures
 from .picture import LabelReader, PictureReader
+from .share import own_share
 from .tolerant import TolerantDataset
 
 __all__ = [
@@ -14,6 +16,8 @@ __all__ = [
     "PictureReader",
     "TolerantDataset",
     "balanced_weights",
+    "list_brats_cases",
     "list_pictures",
+    "own_share",
     "select_cases",
 ]

@@ -39,7 +39,8 @@ class LoadModalitiesd(MapTransform):
         (4, W, H, D), float32.
 
     Raises:
-        UserError: a file cannot be read, the files lie on several grids, or their number is not that of the order.
+        UserError: a file cannot be read, the files lie on several grids, their number is not that of the order, or
+            there is nothing in them.
 
     Example:
         ``LoadModalitiesd("image")``, in place of ``LoadImaged`` and ``EnsureChannelFirstd``.
@@ -132,6 +133,8 @@ def _load(files: Sequence[str | Path], order: Sequence[str], mask: str | Path | 
         image[MODALITIES.index(name)] = values
     if mask is not None:
         image *= _on_grid(mask, files[0], first).values > 0.5
+    if not image.any():
+        raise UserError(str(Fault(files[0], "nothing but 0 in all modalities", "copy the case again, or leave it out")))
     loaded = _with_meta(image, first, files[0])
     loaded.meta["present"] = np.array([name in order for name in MODALITIES])
     return loaded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,17 @@ from .brats_conventions import DECATHLON_ORDER, MODALITIES
 from .faults import Fault
 from .volume import without_suffix
 
-__all__ = ["GRADES", "UNKNOWN_GRADE", "Case", "Found", "case_faults", "find_cases", "twin_faults"]
+__all__ = [
+    "GRADES",
+    "UNKNOWN_GRADE",
+    "Case",
+    "Found",
+    "case_faults",
+    "find_cases",
+    "group_files",
+    "list_volumes",
+    "twin_faults",
+]
 
 WANTED = "the folder that BraTS, or Task01_BrainTumour of the Decathlon, was unpacked to"
 DEEPEST = 6  # folder levels searched: BRATS2015/BRATS2015_Training/HGG/<case>/VSD.Brain.XX.O.MR_T1.1
@@ -137,18 +147,38 @@ def find_cases(source: Path, allow_missing: bool = False) -> Found:
     """
     if source.is_file():
         raise UserError(f"source: {source} is a file; unpack it and give the folder")
+    found = group_files(list_volumes(source))
+    if not found.cases:
+        raise UserError(f"source: no case of a known layout in {source}; give {WANTED}, or a --table of your files")
+    found.faults += [str(fault) for fault in twin_faults(found.cases)]
+    found.faults += [str(fault) for fault in case_faults(found.cases, found.ignored, allow_missing)]
+    return found
+
+
+def list_volumes(source: Path) -> list[Path]:
+    """Sorted volumes in a folder and its sub-folders, by their suffixes, but for what an operating system has left."""
+    names = sorted(member.name for member in list_members(source, WANTED, DEEPEST))
+    files = [name for name in names if not name.endswith("/") and not is_junk(name.split("/"))]
+    return [source / name for name in files if without_suffix(Path(name).name)]
+
+
+def group_files(files: Iterable[Path], labels: bool = True) -> Found:
+    """Bring files together to cases by their names alone; what a case lacks is not asked.
+
+    Args:
+        files: volumes.
+        labels: if not, the files of labels are passed over.
+    """
     found = Found()
     cases: dict[tuple[Path, str, str], Case] = {}
-    for name in sorted(member.name for member in list_members(source, WANTED, DEEPEST)):
-        path = source / name
-        stem = without_suffix(path.name)
-        if not stem or is_junk(name.split("/")):
-            continue
-        place = _place(path, stem)
+    for path in files:
+        place = _place(path, without_suffix(path.name))
         if place is None:
             found.ignored.append(path)
             continue
         folder, id_, convention, role = place
+        if role == "seg" and not labels:
+            continue
         key = (folder, convention, id_.casefold())
         if key not in cases:
             cases[key] = Case(id_, folder, convention, grade=_grade(path), group=_patient(id_))
@@ -156,11 +186,7 @@ def find_cases(source: Path, allow_missing: bool = False) -> Found:
             found.faults.append(str(Fault(path, f"a second {role} beside {other.name}", "keep one of the two")))
         else:
             cases[key].files[role] = path
-    if not cases:
-        raise UserError(f"source: no case of a known layout in {source}; give {WANTED}, or a --table of your files")
     found.cases = sorted(cases.values(), key=lambda case: (case.id, case.folder))
-    found.faults += [str(fault) for fault in twin_faults(found.cases)]
-    found.faults += [str(fault) for fault in case_faults(found.cases, found.ignored, allow_missing)]
     return found
 
 

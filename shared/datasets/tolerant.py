@@ -16,15 +16,16 @@ __all__ = ["TolerantDataset"]
 class TolerantDataset(Dataset):
     """MONAI's ``Dataset`` whose unreadable items travel on with an ``error`` instead of ending the run.
 
-    Such an item has an empty picture of one pixel under ``image_key`` and under every name in ``copies``; each other
-    item has ``error`` empty. Only mistakes of the data (``UserError``) are passed on this way.
+    Such an item has an empty image of one pixel or voxel under ``image_key`` and under every name in ``copies``; each
+    other item has ``error`` empty. Only mistakes of the data (``UserError``) are passed on this way.
 
     Args:
         data: cases.
         transform: what reads and prepares them.
-        image_key: key of the picture.
+        image_key: key of the image.
         copies: keys under which the transform leaves further tensors.
         channels: number of channels of the stand-in.
+        spatial_dims: its number of axes besides, 2 for pictures and 3 for volumes.
     """
 
     def __init__(
@@ -34,10 +35,11 @@ class TolerantDataset(Dataset):
         image_key: str = "image",
         copies: Sequence[str] = (),
         channels: int = 3,
+        spatial_dims: int = 2,
     ) -> None:
         super().__init__(data, transform)
         self.keys = (image_key, *copies)
-        self.channels = channels
+        self.shape = (channels, *[1] * spatial_dims)
 
     def _transform(self, index: int) -> Any:
         try:
@@ -46,6 +48,4 @@ class TolerantDataset(Dataset):
             cause = user_error_behind(error)
             if cause is None:
                 raise
-            return (
-                self.data[index] | {key: torch.zeros(self.channels, 1, 1) for key in self.keys} | {"error": str(cause)}
-            )
+            return self.data[index] | {key: torch.zeros(self.shape) for key in self.keys} | {"error": str(cause)}

@@ -1,4 +1,4 @@
-"""What every handler does that writes the findings of an inference: pictures beside a table of rows."""
+"""What every handler does that writes the findings of an inference: files beside a table of rows."""
 
 from __future__ import annotations
 
@@ -17,39 +17,35 @@ from PIL import Image
 from ..atomic import atomic_path, atomic_write_text
 from ..errors import UserError
 
-__all__ = ["FindingsHandler", "read_findings", "refuse_failures", "to_16_bits"]
+__all__ = ["FindingsHandler", "PictureFindings", "read_findings", "refuse_failures", "to_16_bits"]
 
 SECONDS_BETWEEN_TABLES = 10
 
 
 class FindingsHandler:
-    """Writes ``findings.csv`` while pictures pass; what is in it and beside it, its children say in ``find``.
+    """Writes ``findings.csv`` while cases pass; what is in it and beside it, its children say in ``find``.
 
-    A picture that could not be read arrives as an item with an ``error``; it gets a row that says so, as does one
+    A case that could not be read arrives as an item with an ``error``; it gets a row that says so, as does one
     for which ``find`` raises a ``UserError``, and the others are done. The table is renewed every few seconds, so
     that little is lost when the power goes: what is in it is done.
 
     Args:
-        input_dir: folder that was read; names in the table are relative to it.
         output_dir: folder to write to; sub-folders of the input are mirrored.
-        save_probability: also write the probability, 16 bit, 65535 is 1.
-        save_overlay: also write the picture with the outlines of what was found.
-        skip_existing: keep the rows of an earlier run for the pictures that are not segmented again.
+        save_probability: also write the probability.
+        save_overlay: also write a picture with the outlines of what was found.
+        skip_existing: keep the rows of an earlier run for the cases that are not segmented again.
     """
 
-    columns: tuple[str, ...]  # of the table; the first names the picture, one is ``error``
+    columns: tuple[str, ...]  # of the table; the first names the case, one is ``error``
 
     def __init__(
         self,
-        input_dir: str | Path,
         output_dir: str | Path,
         save_probability: bool = False,
         save_overlay: bool = False,
         skip_existing: bool = False,
     ) -> None:
-        self.input_dir, self.output_dir = Path(input_dir), Path(output_dir)
-        if self.input_dir.is_file():
-            self.input_dir = self.input_dir.parent
+        self.output_dir = Path(output_dir)
         self.save_probability, self.save_overlay = save_probability, save_overlay
         self.skip_existing = skip_existing
         self.table = self.output_dir / "findings.csv"
@@ -63,7 +59,7 @@ class FindingsHandler:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.write_table)
 
     def find(self, item: dict[str, Any], output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
-        """Write the files of a picture and return its rows, without the column that names it.
+        """Write the files of a case and return its rows, without the column that names it.
 
         Args:
             item: of the batch.
@@ -72,18 +68,26 @@ class FindingsHandler:
         """
         raise NotImplementedError
 
+    def name(self, item: dict[str, Any]) -> str:
+        """How the table names a case."""
+        raise NotImplementedError
+
+    def is_current(self, name: str) -> bool:
+        """Whether a row of an earlier run still stands for something."""
+        raise NotImplementedError
+
     def start(self, engine: Workflow) -> None:
         """Take up the rows of an earlier run."""
         if self.skip_existing and self.table.is_file():
             for row in read_findings(self.table):
                 name = row[self.columns[0]]
-                if not row["error"] and (self.input_dir / name).is_file():
+                if not row["error"] and self.is_current(name):
                     self.rows.setdefault(name, []).append(dict(row))
 
     def save(self, engine: Workflow) -> None:
-        """Write the files of the pictures just segmented."""
+        """Write the files of the cases just segmented."""
         for item, output in zip(engine.state.batch, engine.state.output, strict=True):
-            name = Path(item["image_file"]).relative_to(self.input_dir).as_posix()
+            name = self.name(item)
             try:
                 if item["error"]:
                     raise UserError(item["error"])
@@ -110,25 +114,57 @@ class FindingsHandler:
             Image.fromarray(pixels).save(temporary)
 
 
+class PictureFindings(FindingsHandler):
+    """The findings of pictures, which the table names by their files.
+
+    Args:
+        input_dir: folder that was read, or one picture; names in the table are relative to it.
+        output_dir: folder to write to; sub-folders of the input are mirrored.
+        save_probability: also write the probability, 16 bit, 65535 is 1.
+        save_overlay: also write the picture with the outlines of what was found.
+        skip_existing: keep the rows of an earlier run for the pictures that are not segmented again.
+    """
+
+    def __init__(
+        self,
+        input_dir: str | Path,
+        output_dir: str | Path,
+        save_probability: bool = False,
+        save_overlay: bool = False,
+        skip_existing: bool = False,
+    ) -> None:
+        super().__init__(output_dir, save_probability, save_overlay, skip_existing)
+        self.input_dir = Path(input_dir)
+        if self.input_dir.is_file():
+            self.input_dir = self.input_dir.parent
+
+    def name(self, item: dict[str, Any]) -> str:
+        return Path(item["image_file"]).relative_to(self.input_dir).as_posix()
+
+    def is_current(self, name: str) -> bool:
+        return (self.input_dir / name).is_file()
+
+
 def read_findings(table: Path) -> list[dict[str, str]]:
     """The rows of ``findings.csv``."""
     with table.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def refuse_failures(pictures: list[dict[str, str]], table: Path) -> None:
-    """End an inference with an error if it left pictures out.
+def refuse_failures(cases: list[dict[str, str]], table: Path, what: str = "pictures") -> None:
+    """End an inference with an error if it left cases out.
 
     Args:
-        pictures: one row of each.
+        cases: one row of each.
         table: where the rows are from.
+        what: they are.
 
     Raises:
-        UserError: some pictures could not be segmented.
+        UserError: some cases could not be segmented.
     """
-    if failed := [row for row in pictures if row["error"]]:
+    if failed := [row for row in cases if row["error"]]:
         raise UserError(
-            f"{len(failed)} of {len(pictures)} pictures could not be segmented, the others are done; see {table}"
+            f"{len(failed)} of {len(cases)} {what} could not be segmented, the others are done; see {table}"
         )
 
 

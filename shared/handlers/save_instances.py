@@ -10,7 +10,7 @@ import numpy as np
 from skimage.measure import regionprops
 
 from ..errors import UserError
-from .findings import FindingsHandler, read_findings, refuse_failures, to_16_bits
+from .findings import PictureFindings, read_findings, refuse_failures, to_16_bits
 from .overlays import draw_contours, rows_first
 
 __all__ = ["SaveInstances", "check_findings"]
@@ -20,7 +20,7 @@ COLUMNS = ("picture", "count", "id", "class", "area_px", "centroid_x", "centroid
            "mean_intensity", "error")  # fmt: skip
 
 
-class SaveInstances(FindingsHandler):
+class SaveInstances(PictureFindings):
     """Writes ``<stem>_seg.png`` (16 bit, 0 background, 1 .. n instances, the picture's own size) and ``findings.csv``.
 
     With several classes ``<stem>_class.png`` holds the class of each pixel. Sub-folders of the input are mirrored.

@@ -1,7 +1,8 @@
 """Losses that MONAI does not have."""
 
 from .adaptive import AdaptiveLoss
+from .dice_and_ce import DiceAndCrossEntropyLoss
 from .lovasz_hinge import LovaszHingeLoss
 from .masks_and_distance import MasksAndDistanceLoss
 
-__all__ = ["AdaptiveLoss", "LovaszHingeLoss", "MasksAndDistanceLoss"]
+__all__ = ["AdaptiveLoss", "DiceAndCrossEntropyLoss", "LovaszHingeLoss", "MasksAndDistanceLoss"]

@@ -3,5 +3,6 @@
 from .nested_unet import NestedUNet
 from .tiny_unet import TinyUNet
 from .unet import UNet
+from .unet3d import UNet3D
 
-__all__ = ["NestedUNet", "TinyUNet", "UNet"]
+__all__ = ["NestedUNet", "TinyUNet", "UNet", "UNet3D"]

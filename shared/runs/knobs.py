@@ -18,6 +18,11 @@ def _is_number(value: Any) -> bool:
     return _is_whole(value) or isinstance(value, float)
 
 
+def _is_patch(value: Any) -> bool:
+    sides = value if isinstance(value, (list, tuple)) else []
+    return len(sides) == 3 and all(_is_whole(side) and side > 0 and side % 32 == 0 for side in sides)
+
+
 class Rule(NamedTuple):
     """What some knobs take, in words and as a test."""
 
@@ -29,7 +34,7 @@ class Rule(NamedTuple):
 RULES = (
     Rule(
         frozenset({"epochs", "epoch_length", "batch_size", "accumulation_steps", "num_classes", "min_area"})
-        | {"val_interval", "log_interval", "checkpoint_interval", "early_stop"},
+        | {"patches_per_case", "val_interval", "log_interval", "checkpoint_interval", "early_stop"},
         "a whole number of 1 or more",
         lambda value: _is_whole(value) and value >= 1,
     ),
@@ -37,6 +42,17 @@ RULES = (
     Rule(frozenset({"learning_rate", "clip_gradient"}), "a number above 0", lambda v: _is_number(v) and v > 0),
     Rule(frozenset({"threshold"}), "a probability from 0 to less than 1", lambda v: _is_number(v) and 0 <= v < 1),
     Rule(frozenset({"cache_rate"}), "a share between 0 and 1", lambda v: _is_number(v) and 0 <= v <= 1),
+    Rule(frozenset({"overlap"}), "a share from 0 to less than 1", lambda v: _is_number(v) and 0 <= v < 1),
+    Rule(frozenset({"patch_size"}), "three multiples of 32, such as [96,96,96]", _is_patch),
+    Rule(
+        frozenset({"channel_order"}),
+        "the modalities in the order of the channels, such as [flair,t1,t1ce,t2]",
+        lambda value: isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value),
+    ),
+    Rule(frozenset({"label_convention"}), "2019 or 2023", lambda v: str(v) in ("2019", "2023")),
+    Rule(frozenset({"loss_terms"}), "dice+ce, dice or ce", lambda v: v in ("dice+ce", "dice", "ce")),
+    Rule(frozenset({"rule"}), "2020 or head", lambda v: str(v) in ("2020", "head")),
+    Rule(frozenset({"schedule"}), "constant or piecewise", lambda v: v in ("constant", "piecewise")),
     Rule(frozenset({"channels"}), "1 or 3", lambda v: _is_whole(v) and v in (1, 3)),
     Rule(frozenset({"amp"}), "auto, True or False", lambda v: isinstance(v, bool) or v == "auto"),
     Rule(
@@ -45,7 +61,7 @@ RULES = (
         lambda value: value in ("auto", "eager", "compile", "openvino"),
     ),
     Rule(
-        frozenset({"resume", "skip_existing", "submission", "save_probability", "save_overlay"}),
+        frozenset({"resume", "skip_existing", "submission", "save_probability", "save_overlay", "augment"}),
         "True or False",
         lambda value: isinstance(value, bool),
     ),
@@ -55,7 +71,7 @@ RULES = (
         lambda value: isinstance(value, str),
     ),
 )
-MAY_BE_NONE = {"epoch_length", "early_stop", "clip_gradient", "pretrained"}
+MAY_BE_NONE = {"epoch_length", "early_stop", "clip_gradient", "pretrained", "channel_order"}
 
 
 def check_knobs(knobs: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ def check_resources(
     output_dir: str | Path,
     network: torch.nn.Module,
     cases: Sequence[dict[str, Any]],
-    channels: int,
+    channels: int = 1,
     cache_rate: float = 1.0,
+    sample: Mapping[str, Any] | None = None,
 ) -> None:
     """Refuse a training run that would not fit, with the numbers and the knob to turn.
 
@@ -35,16 +36,20 @@ def check_resources(
         cases: what will be cached; ``image`` names a picture, of which the header is read.
         channels: channels of a cached picture; its label is one more.
         cache_rate: share of the cases that is cached, in [0, 1].
+        sample: a case as the cache holds it, where headers do not tell how much that is; the others count as it does.
 
     Raises:
         UserError: memory or disk does not suffice.
     """
-    pixels = sum(_pixels(case["image"]) for case in cases)
-    needed, free = cache_rate * pixels * (channels + 1) * FLOAT, _free_memory()
+    if sample is None:
+        size = sum(_pixels(case["image"]) for case in cases) * (channels + 1) * FLOAT
+    else:
+        size = len(cases) * sum(value.nbytes for value in sample.values() if isinstance(value, torch.Tensor))
+    needed, free = cache_rate * size, _free_memory()
     if needed > free:
         fits = int(100 * cache_rate * free / needed) / 100
         raise UserError(
-            f"cache_rate: caching {len(cases)} pictures takes {needed / 1e9:.1f} GB of memory, "
+            f"cache_rate: caching {len(cases)} cases takes {needed / 1e9:.1f} GB of memory, "
             f"{free / 1e9:.1f} GB are free; take --cache_rate {fits:.2f} or less"
         )
     output_dir = next(folder for folder in (Path(output_dir), *Path(output_dir).resolve().parents) if folder.exists())

@@ -1,9 +1,23 @@
 """MONAI dictionary transforms."""
 
 from .class_masks import ClassMasksd
+from .eight_bit_modalities import EightBitModalitiesd
 from .instance_distance import InstanceDistanced
+from .invert_readable import InvertReadabled
 from .label_instances import LabelInstancesd
+from .rand_drop_modalities import RandDropModalitiesd
 from .rand_hue_saturation_value import RandHueSaturationValued
 from .split_nuclei import SplitNucleid
+from .tumour_labels import TumourLabelsd
 
-__all__ = ["ClassMasksd", "InstanceDistanced", "LabelInstancesd", "RandHueSaturationValued", "SplitNucleid"]
+__all__ = [
+    "ClassMasksd",
+    "EightBitModalitiesd",
+    "InstanceDistanced",
+    "InvertReadabled",
+    "LabelInstancesd",
+    "RandDropModalitiesd",
+    "RandHueSaturationValued",
+    "SplitNucleid",
+    "TumourLabelsd",
+]

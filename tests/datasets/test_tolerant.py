@@ -18,3 +18,4 @@ def test_a_mistake_in_the_data_travels_on_and_a_bug_does_not():
     assert dataset[1]["image"].shape == dataset[1]["raw"].shape == (2, 1, 1)
     with pytest.raises(RuntimeError, match="applying transform"):
         dataset[2]
+    assert TolerantDataset(dataset.data, read, channels=4, spatial_dims=3)[1]["image"].shape == (4, 1, 1, 1)
