@@ -61,7 +61,7 @@ def bench(
     from .bench import bench as run_bench
     from .bench import format_bench
 
-    folder = Path(bundle) if Path(bundle).is_dir() else Path("bundles") / bundle
+    folder = _bundle_folder(bundle)
     sides = size.split("x")
     if not all(side.isdecimal() for side in sides):
         raise UsageError(f"--size takes HEIGHTxWIDTH, got {size!r}")
@@ -135,16 +135,80 @@ def release(source: str, output: str | None = None, from_: str = "run", version:
     return release_nested_unet(source, output)
 
 
+def pack(bundle: str, output: str = "dist", overwrite: bool = False) -> str:
+    """Put a bundle and the code that it needs into one archive that runs alone.
+
+    OUTPUT/BUNDLE.zip holds licence, configurations, documents, weights and a copy of this package under a name of its
+    own. The same files give the same archive, byte for byte.
+
+    Options:
+        --bundle     folder of the bundle, or its name; may stand first without --bundle
+        --output     folder to write to (default dist)
+        --overwrite  replace an archive of another content (default False)
+
+    Example:
+        python -m shared pack bundles/unet_dsb
+    """
+    from .deploy import pack_bundle
+
+    return pack_bundle(_bundle_folder(bundle), output, overwrite)
+
+
+def export(
+    bundle: str,
+    output: str,
+    check: bool = False,
+    pictures: str | None = None,
+    checkpoint: str | None = None,
+    channels: int | None = None,
+    num_classes: int | None = None,
+) -> str:
+    """Write a bundle's network as ONNX, for any batch and size, and compare it with PyTorch.
+
+    Input is a prepared picture, output the network's logits; reading, tiling and what follows are not in it. With
+    --check the file is written only if ONNX Runtime agrees with PyTorch. (TorchScript: python -m monai.bundle
+    ckpt_export.)
+
+    Options:
+        --bundle       folder of the bundle, or its name; may stand first without --bundle
+        --output       file to write; must be new
+        --check        compare on generated pictures of several sizes and batches (default False)
+        --pictures     folder of pictures, or one, to compare on instead
+        --checkpoint   weights (default: the bundle's)
+        --channels     as in the training of the weights (default: the bundle's)
+        --num_classes  likewise
+
+    Example:
+        python -m shared export unet_dsb --output nuclei.onnx --check
+    """
+    from .deploy import export_onnx
+
+    if pictures is not None and not check:
+        raise UsageError("--pictures goes with --check")
+    knobs = {"channels": channels, "num_classes": num_classes}
+    given = {name: value for name, value in knobs.items() if value is not None}
+    return export_onnx(_bundle_folder(bundle), output, check, pictures, checkpoint, given)
+
+
+def _bundle_folder(bundle: str) -> Path:
+    """The folder of a bundle that is named by it, or by its name alone."""
+    return Path(bundle) if Path(bundle).is_dir() else Path("bundles") / bundle
+
+
 COMMANDS: dict[str, dict[str, Callable[..., str]] | Callable[..., str]] = {
     "bench": bench,
     "calibrate": calibrate,
     "release": release,
+    "export": export,
+    "pack": pack,
     "prepare": {"brats": prepare_brats, "dagm": prepare_dagm, "dsb": prepare_dsb, "folder": prepare_folder},
     "synthesize": {"brats": synthesize_brats, "dagm": synthesize_dagm, "dsb": synthesize_dsb},
 }
 SUMMARIES = {
     "calibrate": "find the threshold at which the mistakes of an inspection cost least",
     "release": "turn a training run, or weights of another program, into weights of a bundle",
+    "export": "write a bundle's network as ONNX, and compare it with PyTorch",
+    "pack": "put a bundle and the code that it needs into one archive that runs alone",
     "bench": "measure how fast a bundle trains, infers or loads data",
     "prepare": "turn a data set as downloaded, or your own, into one to train on",
     "synthesize": "draw a learnable stand-in for a data set, in its raw layout",

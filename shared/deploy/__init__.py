@@ -1,7 +1,17 @@
 """What happens to weights after training."""
 
 from .calibrate import calibrate_run
+from .export import export_onnx
 from .nested_unet import convert_nested_unet, release_nested_unet
+from .pack import pack_bundle
 from .release import half_precision, release_run
 
-__all__ = ["calibrate_run", "convert_nested_unet", "half_precision", "release_nested_unet", "release_run"]
+__all__ = [
+    "calibrate_run",
+    "convert_nested_unet",
+    "export_onnx",
+    "half_precision",
+    "pack_bundle",
+    "release_nested_unet",
+    "release_run",
+]

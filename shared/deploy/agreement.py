@@ -1,0 +1,75 @@
+"""How far the outputs of a converted network are from those of the network itself."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+__all__ = ["Agreement"]
+
+LEAST_DICE = 0.998
+MOST_DIFFERENCE = 0.005
+
+
+class Agreement:
+    """Compares logits, all pictures pooled.
+
+    Attributes:
+        pictures: how many were compared.
+        largest: largest difference of any two logits.
+
+    Example:
+        >>> agreement = Agreement()
+        >>> agreement.add(torch.tensor([[[2.0, -2.0]]]), torch.tensor([[[2.5, 1.0]]]))
+        >>> agreement.largest, round(agreement.dice, 3), agreement.is_close()
+        (3.0, 0.667, False)
+    """
+
+    def __init__(self) -> None:
+        self.pictures, self.largest = 0, 0.0
+        self._both = self._sizes = self._values = 0
+        self._difference = 0.0
+
+    def add(self, expected: torch.Tensor, found: torch.Tensor) -> None:
+        """Take in a batch.
+
+        Args:
+            expected: logits of the network itself.
+            found: those of the converted one.
+
+        Shape:
+            Both ``(N, C, *spatial)``.
+
+        Raises:
+            ValueError: the shapes differ.
+        """
+        if expected.shape != found.shape:
+            raise ValueError(f"found must have the shape {tuple(expected.shape)}, got {tuple(found.shape)}")
+        p, q = torch.sigmoid(expected.double()), torch.sigmoid(found.double())
+        self.pictures += len(expected)
+        # A NaN would lose against any number in a comparison; it must not count as agreement.
+        largest = (expected.double() - found.double()).abs().max().item()
+        self.largest = math.nan if math.isnan(largest) else max(self.largest, largest)
+        self._difference += (p - q).abs().sum().item()
+        self._values += p.numel()
+        self._both += int(((p > 0.5) & (q > 0.5)).sum())
+        self._sizes += int((p > 0.5).sum() + (q > 0.5).sum())
+
+    @property
+    def dice(self) -> float:
+        """Dice of the masks, where a probability exceeds 0.5; NaN if nothing is in any mask."""
+        return 2 * self._both / self._sizes if self._sizes else math.nan
+
+    @property
+    def mean_difference(self) -> float:
+        """Mean absolute difference of the probabilities; NaN without pictures."""
+        return self._difference / self._values if self._values else math.nan
+
+    def is_close(self) -> bool:
+        """Whether the converted network may stand for the other."""
+        return self.mean_difference <= MOST_DIFFERENCE and not self.dice < LEAST_DICE
+
+    def __str__(self) -> str:
+        masks = "no masks to compare" if math.isnan(self.dice) else f"Dice of the masks {self.dice:.4f}"
+        return f"{masks}, mean |dp| {self.mean_difference:.1e}, largest difference of logits {self.largest:.1e}"

@@ -1,0 +1,220 @@
+"""A bundle's network as ONNX, for any batch and size, and the proof that it computes the same."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from monai.bundle import ConfigParser
+from monai.inferers import Inferer, SimpleInferer
+from monai.networks.utils import convert_to_onnx
+from monai.utils import convert_to_tensor
+
+from ..atomic import atomic_path
+from ..errors import UserError, user_error_behind
+from ..runs import load_checkpoint
+from .agreement import LEAST_DICE, MOST_DIFFERENCE, Agreement
+
+__all__ = ["export_onnx"]
+
+AXES = ("width", "height", "depth")  # in the order in which MONAI's readers give them
+EXAMPLE = (64, 96, 64)  # sides for the exporter; those below are others
+GENERATED = ((1, (64, 64, 64)), (3, (96, 64, 64)), (2, (64, 128, 96)))  # batches and sides, for the check
+CELL = 16  # pixels; generated pictures vary at this scale
+
+
+class Examples(NamedTuple):
+    """What to compare on: what it is, how the network is applied to it, and batches ``(N, C, *spatial)``."""
+
+    name: str
+    inferer: Inferer
+    batches: Iterator[torch.Tensor]
+
+
+def export_onnx(
+    bundle: str | Path,
+    output: str | Path,
+    check: bool = False,
+    pictures: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    knobs: Mapping[str, Any] | None = None,
+) -> str:
+    """Write the network of a bundle's ``inference.json`` as one ONNX file with free batch and sides.
+
+    Its input is called ``image``, its output ``pred``: the network's logits in float32. Reading pictures, tiling and
+    what follows the network are not in it. With ``check`` the file is written only if ONNX Runtime gives what PyTorch
+    gives, within the bounds for every fast path of this project.
+
+    Args:
+        bundle: folder of the bundle.
+        output: file to write; must be new.
+        check: whether to compare.
+        pictures: folder of pictures, or one, to compare on, read, prepared and tiled as at inference; generated ones of
+            several sizes and batches if None.
+        checkpoint: weights; by default the bundle's.
+        knobs: values for knobs of ``inference.json``, such as ``channels``.
+
+    Returns:
+        Lines that say what was written and how near it is.
+
+    Raises:
+        UserError: an option is wrong, a package is not installed, or the ONNX file computes something else.
+    """
+    bundle, output = Path(bundle), Path(output)
+    if not (bundle / "configs" / "inference.json").is_file():
+        raise UserError(f"bundle: {bundle} has no configs/inference.json; name the folder of a bundle")
+    if output.exists():
+        raise UserError(f"output: {output} exists; name another file")
+    _need("onnx", "onnxscript", *(["onnxruntime"] if check else []))
+    knobs = dict(knobs or {})
+    parser = _configuration(bundle, knobs)
+    network = parser.get_parsed_content("network_def")
+    load_checkpoint(checkpoint or bundle / "models" / "model.pt", network)
+    network.eval()
+
+    image = parser["_meta_::network_data_format::inputs::image"]
+    channels, dimensions = knobs.get("channels", image["num_channels"]), len(image["spatial_shape"])
+    example = torch.rand(2, channels, *EXAMPLE[:dimensions])
+    examples = _pictures(parser, pictures, output) if pictures is not None else _blobs(image, channels)
+    model = _converted(network, example)
+    own = bool(knobs) or checkpoint is not None  # weights of one's own are no version of the bundle
+    _describe(model, {"bundle": bundle.resolve().name} | ({} if own else {"version": parser["_meta_::version"]}))
+    told = "not compared with PyTorch; --check does so"
+    if check:
+        agreement = _compared(examples, network, model)
+        told = f"{agreement.pictures} {examples.name}: {agreement}"
+        if not agreement.is_close():
+            raise UserError(
+                f"output: ONNX Runtime differs from PyTorch on {told}; allowed are a Dice of {LEAST_DICE} and a mean "
+                f"|dp| of {MOST_DIFFERENCE}. Nothing was written; another version of torch or onnx may do better"
+            )
+    with atomic_path(output) as temporary:
+        temporary.write_bytes(model.SerializeToString())
+    sides = " x ".join(map(str, image["spatial_shape"]))
+    size = f"{output.stat().st_size / 1e6:.1f} MB"
+    return f"{output}  {size}, {_shape(model.graph.input[0])} -> pred, for sides of {sides}\n{told}"
+
+
+def _configuration(bundle: Path, knobs: Mapping[str, Any]) -> ConfigParser:
+    """The bundle's inference, exact and on the CPU, with values for some of its knobs."""
+    parser = ConfigParser()
+    parser.read_config(str(bundle / "configs" / "inference.json"))
+    parser.read_meta(str(bundle / "configs" / "metadata.json"))
+    for name, value in knobs.items():
+        if name not in parser:
+            raise UserError(f"{name}: the bundle {bundle.name} has no such knob; leave it out")
+        parser[name] = value
+    for name, value in {"bundle_root": str(bundle), "device": "cpu", "amp": False, "engine": "eager"}.items():
+        parser[name] = value
+    return parser
+
+
+def _need(*packages: str) -> None:
+    if missing := [package for package in packages if importlib.util.find_spec(package) is None]:
+        raise UserError(f"export: {', '.join(missing)} not installed; run pip install {' '.join(missing)}")
+
+
+def _converted(network: torch.nn.Module, example: torch.Tensor) -> Any:
+    """The network as an ONNX model with its weights in it."""
+    free = {0: "batch"} | {2 + axis: AXES[axis] for axis in range(example.ndim - 2)}
+    with tempfile.TemporaryDirectory() as folder, _quiet_exporter():
+        return convert_to_onnx(
+            network,
+            [example],
+            input_names=["image"],
+            output_names=["pred"],
+            filename=str(Path(folder) / "model.onnx"),
+            dynamic_shapes=(free,),
+            external_data=False,
+            verbose=False,
+        )
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep to itself what torch's exporter tells of its own deprecated parts and of packages that are not needed."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _describe(model: Any, properties: Mapping[str, str]) -> None:
+    """Note what the model is; take out where on this machine the code of each of its nodes lies."""
+    import onnx  # noqa: PLC0415 - installed only where networks are exported
+
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    onnx.helper.set_model_props(model, dict(properties))
+
+
+def _shape(value: Any) -> str:
+    sides = (side.dim_param or str(side.dim_value) for side in value.type.tensor_type.shape.dim)
+    return f"{value.name} ({', '.join(sides)})"
+
+
+def _runtime(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The model as ONNX Runtime computes it."""
+    import onnxruntime  # noqa: PLC0415 - likewise
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return lambda x: torch.from_numpy(session.run(["pred"], {"image": x.numpy()})[0])
+
+
+def _blobs(image: Mapping[str, Any], channels: int) -> Examples:
+    """Soft blobs with noise, the same each time, in several batches and sizes; whole, or windows would make all one."""
+    dimensions, (low, high) = len(image["spatial_shape"]), image["value_range"]
+
+    def drawn() -> Iterator[torch.Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        for batch, most in GENERATED:
+            shape = (batch, channels, *most[:dimensions])
+            cells = torch.randn(*shape[:2], *(side // CELL for side in shape[2:]), generator=generator)
+            blobs = torch.nn.functional.interpolate(
+                cells, shape[2:], mode="bilinear" if dimensions == 2 else "trilinear"
+            )
+            yield (blobs + 0.1 * torch.randn(shape, generator=generator)).clamp(low, high)
+
+    return Examples("generated pictures", SimpleInferer(), drawn())
+
+
+def _pictures(parser: ConfigParser, pictures: str | Path, output: Path) -> Examples:
+    """The pictures of a folder as the configuration lists, prepares and cuts them."""
+    parser["dataset_dir"], parser["output_dir"] = str(pictures), f"{output}.results"  # nothing is written there
+    try:
+        dataset = parser.get_parsed_content("dataset")
+    except Exception as error:  # MONAI wraps what goes wrong in errors of its own
+        if mistake := user_error_behind(error):
+            raise UserError(f"pictures: {mistake}") from error
+        raise
+
+    def read() -> Iterator[torch.Tensor]:
+        for item in dataset:
+            if error := item.get("error"):
+                raise UserError(f"pictures: {error}")
+            yield convert_to_tensor(item["image"], track_meta=False)[None]
+
+    return Examples(f"pictures of {pictures}", parser.get_parsed_content("inferer"), read())
+
+
+def _compared(examples: Examples, network: torch.nn.Module, model: Any) -> Agreement:
+    """Compare the network with its conversion, both by way of one inferer."""
+    agreement, computed = Agreement(), _runtime(model)
+    with torch.inference_mode():
+        for batch in examples.batches:
+            agreement.add(examples.inferer(batch, network), examples.inferer(batch, computed))
+    return agreement

@@ -1,0 +1,100 @@
+"""A bundle and the code it needs as one archive that runs alone."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import stat
+import zipfile
+from pathlib import Path
+
+from ..atomic import atomic_path
+from ..errors import UserError
+from .knob import set_knob
+from .vendored import names_below, package_files, package_name, renamed
+
+__all__ = ["pack_bundle"]
+
+REQUIRED = ("LICENSE", "configs/metadata.json", "configs/inference.json", "docs/data_license.txt", "models/model.pt")
+PARTS = frozenset(name.partition("/")[0] for name in REQUIRED)
+MANIFEST = "SHA256SUMS"
+DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold
+
+
+def pack_bundle(bundle: str | Path, output: str | Path = "dist", overwrite: bool = False) -> str:
+    """Write ``<output>/<bundle>.zip``, which runs wherever the packages named in its ``metadata.json`` are installed.
+
+    It holds licence, configurations, documents and weights of the bundle and a copy of this package. The copy has a
+    name of its own, ``<bundle>_shared_<version>``, in which configurations and documents find it: two packed bundles,
+    or one beside the installed project, each run their own code. ``bundle_root`` is ``.``, the working directory. The
+    checksums are in ``SHA256SUMS``, as ``sha256sum`` writes them. The same files give the same archive, byte for byte:
+    names are sorted, dates and permissions fixed, and nothing is compressed, since compressors differ.
+
+    Args:
+        bundle: folder of the bundle.
+        output: folder to write to.
+        overwrite: whether an archive of another content may be replaced.
+
+    Returns:
+        Lines that say what was written and how to use it.
+
+    Raises:
+        UserError: the bundle lacks something that an archive needs, a configuration is no JSON, or there is an archive
+            of another content.
+    """
+    bundle = Path(bundle).resolve()
+    if missing := [name for name in REQUIRED if not (bundle / name).is_file()]:
+        raise UserError(f"bundle: {bundle} has no {', '.join(missing)}; name a bundle that is complete")
+    try:
+        version = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))["version"]
+    except (ValueError, KeyError) as error:
+        raise UserError(f"bundle: {bundle}/configs/metadata.json is no JSON with a version; mend it") from error
+    package = package_name(bundle.name, version)
+    files = {f"{package}/{name}": content for name, content in package_files().items()}
+    files |= {name: (bundle / name).read_bytes() for name in names_below(bundle) if name.partition("/")[0] in PARTS}
+    files = {name: _at_home(bundle / name, renamed(name, content, package)) for name, content in files.items()}
+    sums = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
+    archive = _zipped(
+        {f"{bundle.name}/{name}": content for name, content in (files | {MANIFEST: sums.encode()}).items()}
+    )
+
+    target = Path(output) / f"{bundle.name}.zip"
+    if not (target.is_file() and target.read_bytes() == archive):
+        if target.exists() and not overwrite:
+            raise UserError(f"output: {target} exists and is another; give --overwrite to replace it, or --output")
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(archive)
+    lines = [f"{target}  {len(archive) / 1e6:.1f} MB, {len(files)} files, version {version}; its code is {package}"]
+    known = PARTS | {package, MANIFEST}  # the last two lie in a bundle that was packed before
+    if left := sorted(path.name for path in bundle.iterdir() if path.name not in known and path.name[0] not in "._"):
+        lines.append(f"left out  {', '.join(left)}")
+    name = bundle.name
+    words = f"--config_file {name}/configs/inference.json --bundle_root {name} --dataset_dir my_images --output_dir out"
+    lines += [
+        f"use it    unzip it, then python -m monai.bundle run {words}",
+        f"check it  cd {name} && sha256sum -c {MANIFEST}",
+    ]
+    return "\n".join(lines)
+
+
+def _at_home(path: Path, content: bytes) -> bytes:
+    """A configuration whose bundle is the working directory, where it says which; any other file as it is."""
+    if path.parent.name != "configs" or path.suffix != ".json":
+        return content
+    text = content.decode("utf-8")
+    try:
+        return set_knob(text, "bundle_root", ".").encode() if "bundle_root" in json.loads(text) else content
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: no valid JSON ({error}); mend the file") from error
+
+
+def _zipped(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.create_system = 3  # Unix; otherwise that of this machine
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(entry, files[name], zipfile.ZIP_STORED)
+    return stream.getvalue()

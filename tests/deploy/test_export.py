@@ -1,0 +1,130 @@
+import json
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from monai.bundle import ConfigParser
+from PIL import Image
+from running import ROOT, copy_bundle
+
+from shared.cli import main
+from shared.deploy import export_onnx, half_precision
+from shared.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A bundle of a small network with weights drawn at random, in half precision."""
+    folder = tmp_path_factory.mktemp("export")
+    bundle = copy_bundle("unet_dsb", folder)
+    (bundle / "models").mkdir()
+    torch.manual_seed(0)
+    torch.save(half_precision(network_of(bundle)), bundle / "models" / "model.pt")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(place):
+    """Its ONNX file, written by the command."""
+    file = place / "nuclei.onnx"
+    assert main(["export", str(place / "unet_dsb"), "--output", str(file), "--check"]) == 0
+    return file
+
+
+@pytest.fixture
+def as_exported(exported, monkeypatch):
+    """Takes the conversion from the file, which is quicker than another."""
+    monkeypatch.setattr(sys.modules["shared.deploy.export"], "_converted", lambda *_: onnx.load(exported))
+
+
+def network_of(bundle, checkpoint=None):
+    parser = ConfigParser(json.loads((bundle / "configs" / "inference.json").read_text()))
+    network = parser.get_parsed_content("network_def").eval()
+    if checkpoint:
+        network.load_state_dict(torch.load(checkpoint, weights_only=True))
+    return network
+
+
+def test_any_batch_and_size_gives_what_the_network_gives(place, exported):
+    network = network_of(place / "unet_dsb", place / "unet_dsb" / "models" / "model.pt")
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    for shape in ((1, 3, 16, 48), (4, 3, 112, 80), (2, 3, 64, 96)):
+        x = torch.rand(shape)
+        (found,) = session.run(["pred"], {"image": x.numpy()})
+        with torch.inference_mode():
+            assert np.allclose(found, network(x).numpy(), atol=1e-5)
+    assert {file.name for file in place.iterdir()} == {"unet_dsb", "nuclei.onnx"}  # the weights are in it
+
+
+def test_the_file_says_whose_it_is_and_not_where_it_was_made(place, exported):
+    content = exported.read_bytes()
+    for path in (str(ROOT), str(place), "site-packages"):
+        assert path.encode() not in content
+    model = onnx.load(exported)
+    (image,) = model.graph.input
+    assert image.name == "image"
+    assert [axis.dim_param or axis.dim_value for axis in image.type.tensor_type.shape.dim] == [
+        *("batch", 3, "width", "height"),  # as the bundle's reader gives pictures
+    ]
+    version = json.loads((place / "unet_dsb" / "configs" / "metadata.json").read_text())["version"]
+    assert {p.key: p.value for p in model.metadata_props} == {"bundle": "unet_dsb", "version": version}
+
+
+@pytest.mark.usefixtures("as_exported")
+def test_pictures_are_compared_as_inference_prepares_and_cuts_them(place, tmp_path):
+    pictures = tmp_path / "in"
+    pictures.mkdir()
+    generator = np.random.default_rng(0)
+    for name, size in {"a.png": (37, 91), "b.tif": (64, 1)}.items():
+        Image.fromarray(generator.integers(0, 255, size, dtype=np.uint8)).save(pictures / name)
+    told = export_onnx(place / "unet_dsb", tmp_path / "a.onnx", check=True, pictures=pictures)
+    assert f"2 pictures of {pictures}: Dice of the masks 1.0000" in told
+    assert {file.name for file in tmp_path.iterdir()} == {"in", "a.onnx"}
+    (pictures / "c.png").write_bytes(b"\x89PNG\r\n\x1a\n cut short")
+    with pytest.raises(UserError, match="pictures: .*c.png"):
+        export_onnx(place / "unet_dsb", tmp_path / "b.onnx", check=True, pictures=pictures)
+
+
+@pytest.mark.usefixtures("as_exported")
+def test_a_file_that_computes_something_else_is_not_written(place, tmp_path, capsys):
+    torch.save(network_of(place / "unet_dsb").state_dict(), tmp_path / "other.pt")
+    words = ["--output", str(tmp_path / "a.onnx"), "--checkpoint", str(tmp_path / "other.pt"), "--check"]
+    assert main(["export", str(place / "unet_dsb"), *words]) == 1
+    assert "error: output: ONNX Runtime differs from PyTorch on 6 generated pictures: Dice" in capsys.readouterr().err
+    assert {file.name for file in tmp_path.iterdir()} == {"other.pt"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"bundle": "nowhere"}, "bundle: nowhere has no configs/inference.json"),
+        ({"output": "there.onnx"}, "output: .*there.onnx exists; name another file"),
+        ({"checkpoint": "nowhere.pt"}, "checkpoint: nowhere.pt does not exist"),
+        ({"knobs": {"channels": 1}}, "belongs to another network; .* give --channels"),
+        ({"knobs": {"chanels": 1}}, "chanels: the bundle unet_dsb has no such knob"),
+        ({"pictures": "nowhere"}, "pictures: dataset_dir: nowhere does not exist"),
+    ],
+)
+def test_a_mistake_is_told_before_the_conversion(place, tmp_path, monkeypatch, words, message):
+    (tmp_path / "there.onnx").touch()
+    monkeypatch.delattr(sys.modules["shared.deploy.export"], "_converted")
+    options = {"bundle": place / "unet_dsb"} | words | {"output": tmp_path / words.get("output", "a.onnx")}
+    with pytest.raises(UserError, match=message):
+        export_onnx(**options)
+
+
+def test_packages_that_are_not_installed_are_named(place, tmp_path, monkeypatch):
+    for package in ("onnxscript", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError, match="export: onnxscript not installed; run pip install onnxscript$"):
+        export_onnx(place / "unet_dsb", tmp_path / "a.onnx")
+    with pytest.raises(UserError, match="onnxscript, onnxruntime not installed"):
+        export_onnx(place / "unet_dsb", tmp_path / "a.onnx", check=True)
+
+
+def test_pictures_without_a_comparison_are_a_wrong_command_line(capsys):
+    assert main(["export", "unet_dsb", "--output", "a.onnx", "--pictures", "x"]) == 2
+    assert "--pictures goes with --check" in capsys.readouterr().err
