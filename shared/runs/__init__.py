@@ -1,6 +1,6 @@
 """What surrounds a run on the command line: options, folder, record and resources."""
 
-from .checkpoint import load_checkpoint, load_pretrained
+from .checkpoint import load_checkpoint, load_checkpoints, load_pretrained
 from .folder import new_folder
 from .record import record_run
 from .resources import check_resources
@@ -10,6 +10,7 @@ from .terminal import on_terminal
 __all__ = [
     "check_resources",
     "load_checkpoint",
+    "load_checkpoints",
     "load_pretrained",
     "new_folder",
     "on_terminal",

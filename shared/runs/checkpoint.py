@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +13,44 @@ from monai.networks.utils import copy_model_state
 
 from ..errors import UserError
 
-__all__ = ["load_checkpoint", "load_pretrained"]
+__all__ = ["load_checkpoint", "load_checkpoints", "load_pretrained"]
 
 
-def load_checkpoint(path: str | Path, network: torch.nn.Module) -> None:
+def load_checkpoint(path: str | Path, network: torch.nn.Module, option: str = "checkpoint") -> None:
     """Load ``path`` into ``network``, strictly; half-precision weights become the network's own precision.
 
     Args:
         path: a state dict, or a dictionary that holds one under ``model`` or ``network``.
         network: the network to fill.
+        option: what named the file, for messages.
 
     Raises:
         UserError: the file is not there, cannot be read, or belongs to another network.
     """
-    state = _read_state("checkpoint", path)
+    state = _read_state(option, path)
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         remedy = "name another, or give --channels and --num_classes as in its training"
-        raise UserError(f"checkpoint: {path} belongs to another network; {remedy} ({reason})") from error
+        raise UserError(f"{option}: {path} belongs to another network; {remedy} ({reason})") from error
+
+
+def load_checkpoints(paths: Sequence[str | Path], networks: torch.nn.ModuleList) -> None:
+    """Load each of ``paths`` into a network of its own, as ``load_checkpoint`` does.
+
+    Args:
+        paths: one for each network.
+        networks: one network; copies of it are added.
+
+    Raises:
+        UserError: there is no path, or a file is not there, cannot be read, or belongs to another network.
+    """
+    if not isinstance(paths, list | tuple) or not paths or not all(isinstance(path, str | Path) for path in paths):
+        raise UserError(f"checkpoints: {paths!r} will not do; take a list of files: --checkpoints \"['a.pt','b.pt']\"")
+    networks.extend(copy.deepcopy(networks[0]) for _ in paths[1:])
+    for path, network in zip(paths, networks, strict=True):
+        load_checkpoint(path, network, "checkpoints")
 
 
 def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
