@@ -34,6 +34,10 @@ def finish(process):
     assert process.returncode == 0, err[-3000:]
 
 
+def rows(table):
+    return table.read_text().splitlines() if table.exists() else []
+
+
 def wait_for(process, path):
     for _ in range(6000):
         if path.exists():
@@ -90,8 +94,8 @@ def test_killed_while_a_checkpoint_is_written(nuclei, tmp_path):
 def test_a_polite_end_saves_what_the_interval_left_unsaved(nuclei, uninterrupted, tmp_path, number, code):
     run = tmp_path / "run"
     process = start(nuclei, run, "--checkpoint_interval", "10")
-    wait_for(process, run / "curves.png")  # drawn at the end of the first epoch
-    time.sleep(0.1)
+    while process.poll() is None and len(rows(run / "curves.csv")) < 3:  # the second epoch has ended, the first is held
+        time.sleep(0.01)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err[-3000:]

@@ -11,12 +11,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import ignite.distributed as idist
 import torch
+import torch.distributed
 from ignite.engine import Events
 from monai.engines import Workflow
 
 from ..atomic import atomic_path
 from ..errors import UserError
+from ..runs.processes import from_first, is_first, is_group
 
 __all__ = ["Checkpoint"]
 
@@ -30,6 +33,9 @@ class Checkpoint:
     Files appear under a temporary name and are renamed, so there is never half a checkpoint. When the run is stopped,
     by Ctrl-C, by SIGTERM or by an error, the state of the last finished epoch is saved if it was not yet, and the run
     ends.
+
+    Of several processes the first writes and all load. Before an epoch ends the others take over its buffers, the
+    running statistics of batch norm, so that the network that they validate is the one that is saved.
 
     Args:
         output_dir: ``model.pt`` (the network's state dict) goes here, resumable states into ``checkpoints/``.
@@ -74,7 +80,12 @@ class Checkpoint:
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
+        def is_last(engine: Workflow, iteration: int) -> bool:
+            return iteration % engine.state.epoch_length == 0
+
         engine.add_event_handler(Events.STARTED, self.start)
+        if is_group():
+            engine.add_event_handler(Events.ITERATION_COMPLETED(event_filter=is_last), self.share_buffers)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.finish_epoch)
         engine.add_event_handler(Events.COMPLETED, self.finish)
         engine.add_event_handler(Events.EXCEPTION_RAISED, self.stop)
@@ -83,7 +94,8 @@ class Checkpoint:
         """Load the newest state when asked to; the trainer then goes on with the epoch after it."""
         if threading.current_thread() is threading.main_thread():
             self.old_handler = signal.signal(signal.SIGTERM, _end_process)
-        if self.resume and (states := self._states()):
+        states = from_first(self._states()) if self.resume else []
+        if states:
             state = self._load(states)
             self.best = state["best"]
             engine.state.epoch = state["epoch"]
@@ -106,6 +118,11 @@ class Checkpoint:
             raise UserError(f"resume: {states[-1]} cannot be loaded ({reason}); {remedy}") from error
         return state
 
+    def share_buffers(self, engine: Workflow) -> None:
+        """Give all processes the first one's buffers; its parameters they have."""
+        for buffer in self.parts["network"].buffers():
+            torch.distributed.broadcast(buffer, src=0)
+
     def finish_epoch(self, engine: Workflow) -> None:
         """Save the network when it is the best so far, then the state when its turn has come."""
         epoch = engine.state.epoch
@@ -116,22 +133,27 @@ class Checkpoint:
         last = stops or epoch == engine.state.max_epochs
         if last and self.best["epoch"] == 0:  # nothing was defined to choose by
             self._save_network()
-        # Assigned in one go: a signal may come at any moment, and whoever it calls saves what stands here.
-        progress = {"epoch": epoch, "iteration": engine.state.iteration, "best": self.best, "stopped_early": stops}
-        state = progress | {name: part.state_dict() for name, part in self.parts.items() if part is not None}
-        if last or epoch % self.interval == 0:
-            self.unsaved = state
-            self._save()
-        else:  # the next step changes the tensors in place
-            self.unsaved = copy.deepcopy(state)
+        if is_first():
+            self._take_state(engine, stops, last or epoch % self.interval == 0)
         if stops:
             self.logger.info("no better network since epoch %d: stopped early", self.best["epoch"])
             engine.terminate()
 
+    def _take_state(self, engine: Workflow, stops: bool, is_due: bool) -> None:
+        epoch = engine.state.epoch
+        # Assigned in one go: a signal may come at any moment, and whoever it calls saves what stands here.
+        progress = {"epoch": epoch, "iteration": engine.state.iteration, "best": self.best, "stopped_early": stops}
+        state = progress | {name: part.state_dict() for name, part in self.parts.items() if part is not None}
+        if is_due:
+            self.unsaved = state
+            self._save()
+        else:  # the next step changes the tensors in place
+            self.unsaved = copy.deepcopy(state)
+
     def stop(self, engine: Workflow, error: BaseException) -> None:
         """Save what the interval has left unsaved and let the error go on its way."""
         self._save()
-        self.finish(engine)
+        self._give_back_signal()
         if states := self._states():
             self.logger.info(
                 "stopped; to go on repeat the command with --output_dir %s --resume True (it has %s)",
@@ -141,12 +163,19 @@ class Checkpoint:
         raise error
 
     def finish(self, engine: Workflow) -> None:
+        """Wait until the first process has written, for all read ``model.pt`` next."""
+        self._give_back_signal()
+        idist.barrier()
+
+    def _give_back_signal(self) -> None:
         """Give SIGTERM back to whom it belonged."""
         if self.old_handler is not None:
             signal.signal(signal.SIGTERM, self.old_handler)
             self.old_handler = None
 
     def _save_network(self) -> None:
+        if not is_first():
+            return
         with atomic_path(self.model_file) as temporary:
             torch.save(self.parts["network"].state_dict(), temporary)
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 from ignite.engine import Events
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -23,7 +24,8 @@ class Curves:
     """Writes ``curves.csv`` and ``curves.png`` at the end of every epoch.
 
     The epoch's mean loss is also left in ``engine.state.metrics["loss"]`` for the handlers after this one. When a run
-    is resumed the rows of the epochs before it are kept.
+    is resumed the rows of the epochs before it are kept. Of several processes the mean of their losses counts, and the
+    first writes.
 
     Args:
         output_dir: folder of the run.
@@ -60,7 +62,10 @@ class Curves:
     def finish_epoch(self, engine: Workflow) -> None:
         """Add the epoch's row and write both files."""
         epoch = engine.state.epoch
-        loss = engine.state.metrics["loss"] = sum(self.losses) / len(self.losses)
+        loss = float(idist.all_reduce(sum(self.losses) / len(self.losses))) / idist.get_world_size()
+        engine.state.metrics["loss"] = loss
+        if idist.get_rank() > 0:
+            return
         row = {
             "epoch": epoch,
             "loss": loss,

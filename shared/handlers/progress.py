@@ -20,6 +20,8 @@ SECONDS_BETWEEN_LINES = 30
 class Progress:
     """A tqdm bar per epoch on a terminal; in a log a line per half minute and one for every ``log_interval`` epochs.
 
+    Of several processes only the first shows anything.
+
     Args:
         name: what is going on, such as ``train`` or ``validate``; stands in front of bar and line.
         log_interval: epochs between two lines with the epoch's metrics.
@@ -39,6 +41,8 @@ class Progress:
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
+        if engine.state.rank > 0:
+            return
         if on_terminal():
             ProgressBar(desc=self.name, persist=False).attach(engine, output_transform=self.numbers)
         else:

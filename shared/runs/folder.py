@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from ..errors import UserError
+from .processes import from_first
 
 __all__ = ["claim_folder", "new_folder"]
 
@@ -13,10 +14,12 @@ __all__ = ["claim_folder", "new_folder"]
 def new_folder(root: str | Path) -> str:
     """Name a folder below ``root`` by the time of day, for runs that are not told where to write.
 
+    All processes of a run get the same.
+
     Args:
         root: such as ``runs/unet_dsb``.
     """
-    return str(Path(root) / time.strftime("%Y%m%d-%H%M%S"))
+    return str(Path(root) / from_first(time.strftime("%Y%m%d-%H%M%S")))
 
 
 def claim_folder(output_dir: str | Path, knob: str | None = None, may_exist: bool = False) -> None:

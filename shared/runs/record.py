@@ -21,6 +21,7 @@ from ..atomic import atomic_write_text
 from ..errors import UserError
 from .folder import claim_folder
 from .options import is_command_line, merged_config, parse_options
+from .processes import count_processes, from_first, is_first
 
 __all__ = ["record_run"]
 
@@ -42,7 +43,8 @@ def record_run(
     """Claim the folder of a run and write ``run.json``: command, configuration, versions, machine, seed, data.
 
     It stands in ``run`` after all that can be checked beforehand, so that a mistake leaves no folder behind. A run
-    that is resumed adds to the list of its ``starts`` and must have the knobs and data that it had.
+    that is resumed adds to the list of its ``starts`` and must have the knobs, data and number of processes that it
+    had. Of several processes the first does all this, and the others wait for it.
 
     Args:
         output_dir: folder of the run; new or empty, unless an earlier run goes on in it.
@@ -53,8 +55,27 @@ def record_run(
         skip_existing: inference: whether an earlier run goes on; None if it cannot.
 
     Raises:
-        UserError: the folder is not empty, there is nothing to resume, or it was a run with other knobs or data.
+        UserError: the folder is not empty, there is nothing to resume, or it was a run with other knobs or data, or of
+            another number of processes.
     """
+    mistake = None
+    if is_first():
+        try:
+            _record(output_dir, dataset_dir, cases, seed, resume, skip_existing)
+        except UserError as error:
+            mistake = error
+    if mistake := from_first(mistake):
+        raise mistake
+
+
+def _record(
+    output_dir: str | Path,
+    dataset_dir: str | Path,
+    cases: Sequence[Any],
+    seed: int | None,
+    resume: bool | None,
+    skip_existing: bool | None,
+) -> None:
     path = Path(output_dir) / "run.json"
     if resume and not path.is_file():
         raise UserError(f"resume: there is no run in {output_dir}; name its folder with --output_dir")
@@ -69,6 +90,7 @@ def record_run(
             "cases": len(cases),
             "datalist_sha256": hashlib.sha256(datalist.read_bytes()).hexdigest() if datalist.is_file() else None,
         },
+        "processes": count_processes(),
         "config": merged_config(parse_options(sys.argv[1:])) if is_command_line() else None,
     }
     if resume:
@@ -89,6 +111,8 @@ def _refuse_changes(earlier: dict[str, Any], now: dict[str, Any]) -> None:
     remedy = "a resumed run keeps what it had; start a new one, with --pretrained if its weights are to be used"
     if earlier["data"]["datalist_sha256"] != now["data"]["datalist_sha256"]:
         raise UserError(f"resume: dataset_dir holds other data than this run had; {remedy}")
+    if (was := earlier.get("processes", 1)) != now["processes"]:
+        raise UserError(f"resume: processes was {was}, now is {now['processes']}; {remedy}")
     before, after = earlier["config"] or {}, now["config"] or {}
     if not before or not after:
         return  # called from Python

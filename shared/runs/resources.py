@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,7 +46,9 @@ def check_resources(
         size = sum(_pixels(case["image"]) for case in cases) * (channels + 1) * FLOAT
     else:
         size = len(cases) * sum(value.nbytes for value in sample.values() if isinstance(value, torch.Tensor))
-    needed, free = cache_rate * size, _free_memory()
+    # Processes on one machine share its memory. Given a sample, each caches its share of the cases; else each all.
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if sample is None else 1
+    needed, free = cache_rate * size * processes, _free_memory()
     if needed > free:
         fits = int(100 * cache_rate * free / needed) / 100
         raise UserError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,27 +15,39 @@ import torch
 from ..errors import UserError, user_error_behind
 from .knobs import check_knobs
 from .options import check_options, is_command_line, parse_options
+from .processes import fails_first, is_first, is_group
 
 __all__ = ["start_run"]
 
 
-def start_run(bundle_root: str, dataset_dir: str, device: torch.device | str, knobs: Mapping[str, Any]) -> None:
+def start_run(
+    bundle_root: str,
+    dataset_dir: str,
+    device: torch.device | str,
+    knobs: Mapping[str, Any],
+    torchrun: bool = False,
+) -> None:
     """Check what was asked for before any work; nothing is written.
 
-    On the command line it also makes a ``UserError`` end the process with one line instead of a traceback.
+    On the command line it also makes a ``UserError`` end the process with one line instead of a traceback; of several
+    processes the first that fails says why, and only the first of all logs.
 
     Args:
         bundle_root: folder of the bundle.
         dataset_dir: folder of the data, or one picture.
         device: where the network runs.
         knobs: values of the other knobs by name.
+        torchrun: whether the configuration is one for several processes.
 
     Raises:
         UserError: an option does not exist or has a value that cannot be meant.
     """
     if is_command_line():
         sys.excepthook = _one_line
+        if not is_first():
+            logging.disable(logging.WARNING)
         check_options(parse_options(sys.argv[1:]))
+    _check_processes(torchrun)
     check_knobs({"bundle_root": bundle_root, "dataset_dir": dataset_dir, **knobs})
     if not (Path(bundle_root) / "configs").is_dir():
         raise UserError(f"bundle_root: {bundle_root} has no folder configs; name the folder of the bundle")
@@ -41,13 +55,29 @@ def start_run(bundle_root: str, dataset_dir: str, device: torch.device | str, kn
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name the folder of your data")
     try:
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, TypeError) as error:
+        if is_group() and torch.device(device).type == "cuda":  # where processes exchange what they know
+            torch.cuda.set_device(device)
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         raise UserError(f"device: {device} cannot be used ({str(error).splitlines()[0]}); try --device cpu") from error
+
+
+def _check_processes(torchrun: bool) -> None:
+    """Processes and configuration must both be several or both single, or each process would do the whole work."""
+    if torchrun and not is_group():
+        raise UserError(
+            "config_file: multi_gpu_train.json is for several processes; put `torchrun --standalone "
+            "--nproc_per_node=2` in the place of `python`, or leave the file out"
+        )
+    if not torchrun and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError(
+            "config_file: several processes were started, this configuration is for one; name multi_gpu_train.json as "
+            "the last file, or put `python` in the place of `torchrun`"
+        )
 
 
 def _one_line(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Print a person's mistake as one line; MONAI has wrapped it in errors of its own that say less."""
-    if kind is KeyboardInterrupt:  # who presses Ctrl-C knows where
+    if kind is KeyboardInterrupt or not fails_first():  # who presses Ctrl-C knows where
         return
     if mistake := user_error_behind(error):
         print(f"error: {mistake}", file=sys.stderr)
