@@ -104,6 +104,8 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
             shutil.copy(source, shipped / name)
         evaluation = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         both = {"training": record, "evaluation": evaluation | {"config": None}}
+        for start in [*record["starts"], *evaluation["starts"]]:
+            start.pop("working_directory", None)  # the place on somebody's disk is nobody else's concern
         atomic_write_text(shipped / "run.json", json.dumps(both, indent=1) + "\n")
         with atomic_path(bundle / "models" / "model.pt") as temporary:
             shutil.copy(model, temporary)
