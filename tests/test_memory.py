@@ -1,6 +1,7 @@
-"""The peak memory that docs/trust.md states for a large picture."""
+"""The peak memory of large pictures: what docs/trust.md states, and bytes per pixel of an inspection."""
 
 import csv
+import os
 import re
 import subprocess
 import sys
@@ -8,28 +9,23 @@ import sys
 import numpy as np
 import pytest
 import torch
+from brightness import brightness_network
 from PIL import Image
 from running import ROOT
 
-from shared.networks import UNet
 from shared.synthetic.dsb import draw_case
 
 resource = pytest.importorskip("resource", reason="peak memory is read the POSIX way")
 SIDE = 4096
-
-
-def brightness_network():
-    """The shipped network in full, with weights that pass the first channel through: bright is nucleus."""
-    network = UNet(in_channels=3, out_channels=2, features=(16, 32, 64, 128, 256))
-    for parameter in network.parameters():
-        torch.nn.init.zeros_(parameter)
-    for name, module in network.named_modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.ones_(module.weight)
-        if name.startswith(("conv_0", "upcat_1")) and isinstance(module, torch.nn.Conv2d):
-            module.weight.data[0, 0, 1, 1] = 1
-    network.final_conv.weight.data[0, 0], network.final_conv.bias.data[0] = 20, -4
-    return network
+BYTES_PER_PIXEL = 6
+POINTWISE = {"_target_": "torch.nn.Conv2d", "in_channels": 1, "out_channels": 1, "kernel_size": 1}
+# The command line, and at its end the peak of this process alone; ru_maxrss begins with that of the parent.
+MONAI_AND_PEAK = """
+import atexit, re, runpy
+peak = lambda: print("peak", re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+atexit.register(peak)
+runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
+"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss differs elsewhere")
@@ -39,7 +35,7 @@ def test_a_large_picture_takes_no_more_memory_than_stated(tmp_path):
     )
     picture, labels = draw_case(seed=0, number=0, shape=(256, 256))
     Image.fromarray(np.tile(picture, (SIDE // 256, SIDE // 256, 1))).save(tmp_path / "large.png")
-    torch.save(brightness_network().state_dict(), tmp_path / "model.pt")
+    torch.save(brightness_network(3, 2).state_dict(), tmp_path / "model.pt")
     bundle = ROOT / "bundles" / "unet_dsb"
     words = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(bundle / "configs" / "inference.json")]
     words += ["--bundle_root", str(bundle), "--dataset_dir", str(tmp_path / "large.png"), "--device", "cpu"]
@@ -51,3 +47,32 @@ def test_a_large_picture_takes_no_more_memory_than_stated(tmp_path):
     assert peak * 1024 < stated * 1e9
     with (tmp_path / "out" / "findings.csv").open() as file:
         assert int(next(csv.DictReader(file))["count"]) > labels.max() * 200  # most of 256 copies
+
+
+def peak_of_an_inspection(folder, side, *options):
+    """Bytes, with two pictures of this size, one after the other."""
+    disc = np.hypot(*np.mgrid[-128:128, -128:128]) < 60
+    surface = np.tile(np.where(disc, 200, 40).astype(np.uint8), (side // 256, side // 256))
+    (folder / "in").mkdir(parents=True)
+    for name in "ab":
+        Image.fromarray(surface).save(folder / "in" / f"{name}.png", compress_level=1)
+    torch.save({"weight": torch.full((1, 1, 1, 1), 20.0), "bias": torch.tensor([-4.0])}, folder / "model.pt")
+    bundle = ROOT / "bundles" / "unet_industrial"
+    words = [sys.executable, "-c", MONAI_AND_PEAK, "run", "--config_file", str(bundle / "configs" / "inference.json")]
+    words += ["--bundle_root", str(bundle), "--dataset_dir", str(folder / "in"), "--output_dir", str(folder / "out")]
+    words += ["--checkpoint", str(folder / "model.pt"), "--device", "cpu", "--engine", "eager"]
+    words += ["--network_def", str(POINTWISE), *options]  # what a network takes does not grow with the picture
+    # Else glibc keeps some freed blocks of up to 32 MB, which of the smaller picture are more than of the large one.
+    settings = os.environ | {"MALLOC_MMAP_THRESHOLD_": "1000000"}
+    run = subprocess.run(words, check=True, capture_output=True, timeout=600, text=True, env=settings)
+    with (folder / "out" / "findings.csv").open() as file:
+        assert sum(row["decision"] == "NG" for row in csv.DictReader(file)) == 2 * (side // 256) ** 2  # a row per disc
+    return 1024 * int(re.search(r"peak (\d+)", run.stdout)[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_an_inspection_takes_few_bytes_per_pixel(tmp_path):
+    sides = (SIDE // 2, SIDE)
+    small, large = (peak_of_an_inspection(tmp_path / str(side), side) for side in sides)
+    slope = (large - small) / (sides[1] ** 2 - sides[0] ** 2)
+    assert 4 < slope < BYTES_PER_PIXEL  # less than the probabilities take would mean that it was not measured

@@ -18,6 +18,7 @@ from shared.deploy.card import read_card
 
 SETUP = ("make ", "python -m venv", "pip install")  # what makes the environment this test runs in
 SMALL = ["--network_def::features", str(FEATURES), "--device", "cpu"]
+PATCH = ["--patch_size", "[32,32,32]"]
 
 
 def commands():
@@ -27,11 +28,13 @@ def commands():
 
 
 @pytest.fixture
-def workplace(tmp_path, nuclei_raw, nuclei, defects):
+def workplace(tmp_path, nuclei_raw, nuclei, defects, heads):
     """A folder that has what the README takes for granted: the downloads, the bundles and pictures of one's own."""
     shutil.make_archive(str(tmp_path / "stage1_train"), "zip", nuclei_raw)
     (tmp_path / "bundles").symlink_to(ROOT / "bundles")
     shutil.make_archive(str(tmp_path / "Class1"), "zip", defects.parent / "raw", "Class1")
+    for folder in ("MICCAI_BraTS_2019_Data_Training", "my_cases"):
+        (tmp_path / folder).symlink_to(heads.parent / "raw")
     for folder in ("my_masks", "my_images", "my_surfaces"):
         (tmp_path / folder).mkdir()
     for label in (nuclei / "labels").iterdir():
@@ -53,7 +56,7 @@ def test_the_commands_of_the_readme(workplace):
         if "training" in words:
             words += ["--epochs", "1", "--val_interval", "1", "--batch_size", "4"]
         if "training" in words or "--checkpoint" in words:
-            words += SMALL
+            words += SMALL + (PATCH if "brats" in command else [])
         elif "monai.bundle" in words:  # the weights shipped
             words += ["--device", "cpu"]
         words[0] = sys.executable
@@ -63,10 +66,11 @@ def test_the_commands_of_the_readme(workplace):
         assert run.returncode == 0, f"{command}\n{run.stderr[-3000:]}"
         assert "Traceback" not in run.stderr
         done.append(command)
-    assert len(done) >= 9
+    assert len(done) >= 12
     assert len(list((workplace / "out").glob("*_seg.png"))) == 12
     assert len(list((workplace / "out_own").glob("*_seg.png"))) == 12
     assert len(list((workplace / "inspected").glob("*_seg.png"))) == 16
+    assert len(list((workplace / "tumours").glob("*_seg.nii.gz"))) == 6
     assert (workplace / "runs" / "scores" / "fold_0" / "summary.json").is_file()
 
 

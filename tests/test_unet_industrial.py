@@ -5,9 +5,11 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from brightness import brightness_network
 from monai.bundle import ConfigParser
 from PIL import Image
-from running import ROOT, SMALL, TRAINING, run_bundle
+from running import FEATURES, ROOT, SMALL, TRAINING, run_bundle
 
 from shared.errors import user_error_behind
 
@@ -79,6 +81,46 @@ def test_inspection_judges_any_size_and_goes_on_past_a_broken_file(trained, tmp_
         assert stem.with_name(f"{stem.name}_overlay.png").is_file()
 
 
+def test_a_defect_on_the_borders_of_tiles_is_one_and_as_large_as_in_one_tile(tmp_path):
+    surface = np.full((300, 260), 40, np.uint8)
+    surface[130:190, 96:140] = 200  # bright is defect; tiles of 128 begin every 112 pixels
+    Image.fromarray(surface).save(tmp_path / "a.png")
+    torch.save(brightness_network(1, 1, FEATURES).state_dict(), tmp_path / "model.pt")
+    options = SMALL | {"dataset_dir": tmp_path / "a.png", "checkpoint": tmp_path / "model.pt", "amp": False}
+    rows, masks = [], []
+    for tile in (128, 1024):
+        output = tmp_path / str(tile)
+        run_bundle(
+            "unet_industrial", ["inference"], output_dir=output, **options, **{"inferer::inferer::max_tile": tile}
+        )
+        (row,) = table(output / "findings.csv")
+        rows.append({key: row[key] for key in ("decision", "x", "y", "w", "h", "area")})
+        with Image.open(output / "a_seg.png") as mask:
+            masks.append(np.asarray(mask))
+    box = {"decision": "NG", "x": "96", "y": "130", "w": "44", "h": "60", "area": "2640"}
+    assert rows == [box, box]
+    assert np.array_equal(masks[0], masks[1]) and np.array_equal(masks[0] > 0, surface > 100)
+
+
+def test_a_picture_beyond_the_limit_is_named_and_the_others_are_done(trained, tmp_path):
+    for name, size in (("large.png", (41, 25)), ("small.png", (40, 25))):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.fromarray(np.zeros(size, np.uint8)).save(tmp_path / "in" / name)
+    options = SMALL | {
+        "dataset_dir": tmp_path / "in",
+        "output_dir": tmp_path / "out",
+        "checkpoint": trained / "model.pt",
+    }
+    with pytest.raises(Exception) as raised:
+        run_bundle(
+            "unet_industrial", ["inference"], **options, **{"preprocessing::transforms::0::reader::max_pixels": 1000}
+        )
+    assert "1 of 2 pictures could not be segmented" in str(user_error_behind(raised.value))
+    large, small = table(tmp_path / "out" / "findings.csv")
+    wrong = "large.png: 41 x 25 pixels (height x width), more than the 1000 that are allowed -> cut it into tiles"
+    assert wrong in large["error"] and not small["error"] and small["decision"]
+
+
 @pytest.mark.parametrize(
     "overlays",
     [[], ["reference_x_entropy"], ["reference_dice_sorensen"], ["reference_dice_jaccard"], ["reference_l2_loss"]],
@@ -127,8 +169,13 @@ def test_the_wiring_that_stands_twice_is_the_same():
     assert train["network_def"] == inference["network_def"]
     assert train["network"] == inference["network"]
     assert train["threshold"] == inference["threshold"]
-    reading = [t for t in inference["preprocessing"]["transforms"] if t["_target_"] != "CopyItemsd"]
-    assert reading == [t for t in train["train"]["deterministic_transforms"] if t["keys"] != "label"]
+    ours, theirs = inference["preprocessing"]["transforms"], train["train"]["deterministic_transforms"]
+    assert ours[0]["reader"] == theirs[0]["reader"]
+    assert (ours[2]["_target_"], theirs[2]["_target_"]) == (
+        "shared.inferers.LazyNormalizeIntensityd",  # equal to the last bit: tests/inferers/test_tiled.py
+        "NormalizeIntensityd",
+    )
+    assert ours[2].keys() - {"_desc_"} == theirs[2].keys() == {"_target_", "keys"}
     reference, applied = (json.loads((CONFIGS / f"reference{n}.json").read_text()) for n in ("", "_inference"))
     assert reference["network_def"] == applied["network_def"]
     assert reference["train::deterministic_transforms"][2] == applied["preprocessing::transforms::2"]

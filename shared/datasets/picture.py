@@ -136,16 +136,17 @@ class PictureReader(ImageReader):
 
     Args:
         channels: 1 or 3, to which ``to_channels`` takes every picture; ``None`` leaves them as they are.
+        max_pixels: largest height x width; a larger picture is refused before anything is decoded.
 
     Example:
         ``LoadImaged("image", reader=PictureReader(), ensure_channel_first=True)``, or in a configuration
         ``"reader": {"_target_": "shared.datasets.PictureReader"}``.
     """
 
-    def __init__(self, channels: int | None = 3) -> None:
+    def __init__(self, channels: int | None = 3, max_pixels: int = MAX_PIXELS) -> None:
         if channels not in (1, 3, None):
             raise ValueError(f"channels must be 1, 3 or None, got {channels}")
-        self.channels = channels
+        self.channels, self.max_pixels = channels, max_pixels
 
     def verify_suffix(self, filename: Files) -> bool:
         return Path(_only(filename)).suffix.lower() in PICTURE_SUFFIXES
@@ -156,7 +157,7 @@ class PictureReader(ImageReader):
 
     def get_data(self, img: Path) -> tuple[np.ndarray, dict[str, Any]]:
         """Read the file; the array is (W, H, C)."""
-        picture = read_picture(img)
+        picture = read_picture(img, self.max_pixels)
         if self.channels:
             picture = to_channels(picture, self.channels)
         return np.moveaxis(picture, 0, 1), _meta(picture, channel_dim=-1)

@@ -11,7 +11,10 @@ from .progress import Progress
 from .reseed import Reseed
 from .save_defects import SaveDefects, check_defects
 from .save_instances import SaveInstances, check_findings
+from .save_tumours import SaveTumours, check_tumours
 from .submission import write_submission
+from .tumour_overlay import TumourOverlays
+from .tumour_scores import ReferenceDice, TumourScores
 from .validation_handler import ValidationHandler
 
 __all__ = [
@@ -23,11 +26,16 @@ __all__ = [
     "Overlays",
     "PooledIoU",
     "Progress",
+    "ReferenceDice",
     "Reseed",
     "SaveDefects",
     "SaveInstances",
+    "SaveTumours",
+    "TumourOverlays",
+    "TumourScores",
     "ValidationHandler",
     "check_defects",
     "check_findings",
+    "check_tumours",
     "write_submission",
 ]

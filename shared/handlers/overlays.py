@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import math
 from pathlib import Path
+from typing import Any
 
+import ignite.distributed as idist
 import numpy as np
 import torch
 from ignite.engine import Events
@@ -23,6 +25,7 @@ TRUTH = (0, 255, 0)
 PREDICTION = (255, 96, 0)
 BOTH = (255, 255, 0)
 SHOWN = (0.5, 99.8)  # percentiles
+STRIP = 2**20  # pixels that are drawn at a time
 LONGEST_SIDE = 1024  # smaller pictures are enlarged up to it, so that a contour does not hide what it encloses
 
 
@@ -38,21 +41,36 @@ def draw_contours(image: np.ndarray, prediction: np.ndarray, truth: np.ndarray |
         ``image`` (H, W, 3) or (H, W, 1), label maps (H, W). The result is uint8 (k H, k W, 3) with the largest
         whole k for which no side exceeds 1024 pixels, at least 1.
     """
-    factor = max(1, LONGEST_SIDE // max(image.shape[:2]))
-
-    def enlarge(pixels: np.ndarray) -> np.ndarray:
-        return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
-
+    height, width = image.shape[:2]
+    factor = max(1, LONGEST_SIDE // max(height, width))
     dark, bright = np.percentile(image, SHOWN)
-    shown = np.clip((image - dark) / (bright - dark or 1), 0, 1)
-    drawn = enlarge(np.round(255 * np.broadcast_to(shown, (*image.shape[:2], 3))).astype(np.uint8))
-    found = find_boundaries(enlarge(prediction), mode="inner")
-    drawn[found] = PREDICTION
-    if truth is not None:
-        true = find_boundaries(enlarge(truth), mode="inner")
-        drawn[true] = TRUTH
-        drawn[true & found] = BOTH
+    drawn = np.empty((factor * height, factor * width, 3), np.uint8)
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):  # a large picture would take many times its size in float64 and as boundaries
+        strip = slice(top, min(top + rows, height))
+        shown = np.clip((image[strip] - dark) / (bright - dark or 1), 0, 1)
+        colours = np.round(255 * np.broadcast_to(shown, (*shown.shape[:2], 3))).astype(np.uint8)
+        part = drawn[factor * strip.start : factor * strip.stop]
+        part[...] = _enlarge(colours, factor)
+        found = _outline(prediction, strip, factor)
+        part[found] = PREDICTION
+        if truth is not None:
+            true = _outline(truth, strip, factor)
+            part[true] = TRUTH
+            part[true & found] = BOTH
     return drawn
+
+
+def _enlarge(pixels: np.ndarray, factor: int) -> np.ndarray:
+    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _outline(labels: np.ndarray, strip: slice, factor: int) -> np.ndarray:
+    """Boundaries in some rows of a label map, enlarged; the rows above and below have a say in them."""
+    above = min(1, strip.start)
+    seen = labels[strip.start - above : strip.stop + 1]
+    outline = find_boundaries(_enlarge(seen, factor), mode="inner")
+    return outline[factor * above : factor * (above + strip.stop - strip.start)]
 
 
 class Overlays:
@@ -84,33 +102,38 @@ class Overlays:
     def draw(self, engine: Workflow) -> None:
         """Draw the case just seen. Which are kept is known at the end only, so all wait in memory as PNG."""
         for item, output in zip(engine.state.batch, engine.state.output, strict=True):
-            image = rows_first(item["image"]).transpose(1, 2, 0)
-            overlay = draw_contours(
-                image[..., : 3 if image.shape[-1] >= 3 else 1],
-                rows_first(output[self.prediction])[0].astype(np.int32),
-                rows_first(output[self.truth])[0].astype(np.int32),
-            )
             buffer = io.BytesIO()
-            Image.fromarray(overlay).save(buffer, "png", compress_level=1)
+            Image.fromarray(self.picture(item, output)).save(buffer, "png", compress_level=1)
             self.pictures[item["id"]] = buffer.getvalue()
 
+    def picture(self, item: dict[str, Any], output: dict[str, Any]) -> np.ndarray:
+        """Draw a case; uint8 (H, W, 3)."""
+        image = rows_first(item["image"]).transpose(1, 2, 0)
+        return draw_contours(
+            image[..., : 3 if image.shape[-1] >= 3 else 1],
+            rows_first(output[self.prediction])[0].astype(np.int32),
+            rows_first(output[self.truth])[0].astype(np.int32),
+        )
+
     def write(self, engine: Workflow) -> None:
-        """Write the overlays that this process holds of the three cases."""
+        """Write the overlays of the three cases on the first process, wherever they were drawn."""
         scores = case_scores(engine, string_list_all_gather(list(self.pictures)))
         ranked = sorted(
             (values[self.metric], case) for case, values in scores.items() if not math.isnan(values[self.metric])
         )
         if not ranked:
             return
-        if engine.state.rank == 0:
-            for old in self.folder.glob(f"*_{self.metric}_*.png"):  # of an earlier evaluation
-                old.unlink()
-        for rank, number in (("worst", 0), ("median", len(ranked) // 2), ("best", len(ranked) - 1)):
-            value, case = ranked[number]
-            if case in self.pictures:
-                name = f"{rank}_{self.metric}_{value:.3f}_{case.replace('/', '__')}.png"
-                with atomic_path(self.folder / name) as temporary:
-                    temporary.write_bytes(self.pictures[case])
+        shown = {"worst": ranked[0], "median": ranked[len(ranked) // 2], "best": ranked[-1]}
+        held: Any = idist.all_gather({case: self.pictures[case] for _, case in shown.values() if case in self.pictures})
+        if engine.state.rank > 0:
+            return
+        pictures = {case: picture for process in held for case, picture in process.items()}
+        for old in self.folder.glob(f"*_{self.metric}_*.png"):  # of an earlier evaluation
+            old.unlink()
+        for rank, (value, case) in shown.items():
+            name = f"{rank}_{self.metric}_{value:.3f}_{case.replace('/', '__')}.png"
+            with atomic_path(self.folder / name) as temporary:
+                temporary.write_bytes(pictures[case])
 
 
 def rows_first(tensor: torch.Tensor) -> np.ndarray:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from monai.engines import Workflow
 from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import find_objects
-from skimage.measure import label
 
+from ..atomic import atomic_path
 from ..errors import UserError
-from .findings import FindingsHandler, read_findings, refuse_failures, to_16_bits
+from .defect_regions import STRIP, Region, Regions
+from .findings import PictureFindings, read_findings, refuse_failures, to_16_bits
 from .overlays import PREDICTION, draw_contours, rows_first
+from .png import write_png
 
 __all__ = ["SaveDefects", "check_defects"]
 
@@ -22,7 +25,7 @@ COLUMNS = ("image", "decision", "score", "threshold", "defect", "x", "y", "w", "
 COLOURS = {"NG": PREDICTION, "OK": (0, 255, 0)}
 
 
-class SaveDefects(FindingsHandler):
+class SaveDefects(PictureFindings):
     """Writes ``<stem>_seg.png`` (8 bit, 0 and 255, the picture's own size) and ``findings.csv``.
 
     A defect is a connected region (a pixel has eight neighbours) of probabilities above ``threshold`` that covers
@@ -70,24 +73,35 @@ class SaveDefects(FindingsHandler):
 
     def find(self, item: dict[str, Any], output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
         """Write the mask of a picture, decide, and measure its defects."""
-        channels = rows_first(output["probability"])
+        channels = rows_first(output["pred"])
         if len(channels) != 1:
-            raise ValueError(f"probability must have one channel, got {len(channels)}")
+            raise ValueError(f"pred must have one channel, got {len(channels)}")
         probability = channels[0]
         score = probability.max()
         if np.isnan(score):  # would be above no threshold, and the picture OK
             raise UserError(f"{item['image_file']}: the network gave NaN; try --amp False, or check its weights")
-        labels = label_defects(probability, self.threshold, self.min_area)
-        defects = measure_defects(labels, probability)
+        found = Regions(probability, self.threshold, self.min_area)
+        defects = measure_defects(found.regions)
         decision = "NG" if defects else "OK"
-        self._write(target, "seg", np.multiply(labels > 0, np.uint8(255), dtype=np.uint8))
+        size = probability.shape
+        self._write_strips(target, "seg", size, (np.where(mask, np.uint8(255), np.uint8(0)) for mask in found.mask()))
         if self.save_probability:
-            self._write(target, "prob", to_16_bits(probability))
+            self._write_strips(target, "prob", size, map(to_16_bits, strips_of(probability)))
         if self.save_overlay:
-            contours = draw_contours(rows_first(item["raw"]).transpose(1, 2, 0), labels)
-            self._write(target, "overlay", write_verdict(contours, decision, score))
+            overlay = draw_contours(rows_first(item["image"]).transpose(1, 2, 0), np.concatenate(list(found.mask())))
+            write_verdict(overlay, decision, score)
+            self._write_strips(target, "overlay", overlay.shape, strips_of(overlay))
         picture = {"decision": decision, "score": f"{score:.6f}", "threshold": self.threshold}
         return [picture | defect for defect in defects or [{}]]
+
+    def save(self, engine: Workflow) -> None:
+        """Write the files of the picture just segmented, and let go of it: the next may be as large."""
+        super().save(engine)
+        engine.state.batch, engine.state.output = [], []
+
+    def _write_strips(self, target: Path, kind: str, shape: tuple[int, ...], strips: Iterable[np.ndarray]) -> None:
+        with atomic_path(target.with_name(f"{target.name}_{kind}.png")) as temporary:
+            write_png(temporary, shape, strips)
 
 
 def check_defects(output_dir: str | Path) -> None:
@@ -106,86 +120,51 @@ def check_defects(output_dir: str | Path) -> None:
     refuse_failures(pictures, table)
 
 
-def label_defects(probability: np.ndarray, threshold: float, min_area: int) -> np.ndarray:
-    """Number the connected regions above a threshold that are large enough, from top to bottom.
-
-    Args:
-        probability: of a defect.
-        threshold: a pixel counts above it.
-        min_area: of a region, in pixels.
-
-    Shape:
-        (H, W), also of the result, which is int32: 0 background, 1 .. n.
-
-    Example:
-        >>> label_defects(np.array([[0.9, 0.0, 0.0], [0.0, 0.0, 0.7], [0.0, 0.8, 0.0]]), threshold=0.5, min_area=2)
-        array([[0, 0, 0],
-               [0, 0, 1],
-               [0, 1, 0]], dtype=int32)
-    """
-    mask = np.greater(probability, threshold, order="C")
-    labels, count = label(mask, return_num=True, connectivity=2)
-    found = labels[mask]  # the rest of the work is done on these alone: a defect is small, a picture can be large
-    kept = np.bincount(found, minlength=count + 1) >= min_area
-    labels[mask] = np.where(kept, np.cumsum(kept), 0).astype(labels.dtype)[found]
-    return labels
-
-
-def measure_defects(labels: np.ndarray, probability: np.ndarray) -> list[dict[str, Any]]:
+def measure_defects(regions: Sequence[Region]) -> list[dict[str, Any]]:
     """Rows of the table for one picture, one per defect.
 
-    It looks at the box of each defect alone and lists no coordinates, which for one that fills a large picture would
-    take many times the memory of the picture.
-
-    Args:
-        labels: label map, 0 is background, numbered without gaps.
-        probability: of a defect.
-
-    Shape:
-        (H, W) both.
-
     Example:
-        >>> (row,) = measure_defects(np.array([[0, 1, 1]]), np.array([[0.1, 0.75, 1.0]]))
+        >>> (row,) = measure_defects(Regions(np.array([[0.1, 0.75, 1.0]]), threshold=0.5, min_area=1).regions)
         >>> row["defect"], row["x"], row["w"], row["area"], row["centroid_x"], row["mean_probability"]
         (1, 1, 2, 2, '1.50', '0.875000')
     """
-    rows = []
-    for number, box in enumerate(find_objects(labels), start=1):
-        inside = labels[box] == number
-        height, width = inside.shape
-        top, left = (side.start for side in box)
-        area = int(np.count_nonzero(inside))
-        found = probability[box][inside]
-        rows.append(
-            {
-                "defect": number,
-                "x": left,
-                "y": top,
-                "w": width,
-                "h": height,
-                "area": area,
-                "centroid_x": f"{left + np.arange(width) @ inside.sum(axis=0) / area:.2f}",
-                "centroid_y": f"{top + np.arange(height) @ inside.sum(axis=1) / area:.2f}",
-                "mean_probability": f"{found.mean():.6f}",
-                "max_probability": f"{found.max():.6f}",
-            }
-        )
-    return rows
+    return [
+        {
+            "defect": number,
+            "x": region.left,
+            "y": region.top,
+            "w": region.right - region.left,
+            "h": region.bottom - region.top,
+            "area": region.area,
+            "centroid_x": f"{region.left + (region.columns - region.left * region.area) / region.area:.2f}",
+            "centroid_y": f"{region.top + (region.rows - region.top * region.area) / region.area:.2f}",
+            "mean_probability": f"{np.float32(region.total / region.area):.6f}",
+            "max_probability": f"{region.peak:.6f}",
+        }
+        for number, region in enumerate(regions, start=1)
+    ]
 
 
-def write_verdict(picture: np.ndarray, decision: str, score: float) -> np.ndarray:
+def strips_of(pixels: np.ndarray) -> Iterator[np.ndarray]:
+    """Views of a picture, as many whole rows at a time as are worked on at a time elsewhere."""
+    rows = max(1, STRIP // pixels.shape[1])
+    return (pixels[top : top + rows] for top in range(0, len(pixels), rows))
+
+
+def write_verdict(picture: np.ndarray, decision: str, score: float) -> None:
     """Write decision and score into the upper left corner of a picture.
 
     Args:
-        picture: uint8.
+        picture: uint8; it is written on.
         decision: NG or OK.
         score: in [0, 1].
 
     Shape:
-        (H, W, 3), also of the result.
+        (H, W, 3).
     """
-    canvas = Image.fromarray(picture)
-    size = max(12, max(canvas.size) // 40)
+    size = max(12, max(picture.shape[:2]) // 40)
+    corner = picture[: 3 * size, : 24 * size]  # beyond what the words need
+    canvas = Image.fromarray(corner)
     ImageDraw.Draw(canvas).text(
         (size // 2, size // 2),
         f"{decision}  {score:.3f}",
@@ -194,4 +173,4 @@ def write_verdict(picture: np.ndarray, decision: str, score: float) -> np.ndarra
         stroke_width=max(1, size // 12),
         stroke_fill=(0, 0, 0),  # readable on any ground
     )
-    return np.asarray(canvas)
+    corner[...] = canvas

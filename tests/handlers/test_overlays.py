@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from shared.handlers import Overlays
+from shared.handlers import Overlays, overlays
 from shared.handlers.overlays import BOTH, PREDICTION, TRUTH, draw_contours
 
 
@@ -23,6 +23,16 @@ def test_small_pictures_are_enlarged_by_a_whole_factor():
     assert draw_contours(np.zeros((7, 100, 3)), np.zeros((7, 100), int)).shape == (70, 1000, 3)
     assert draw_contours(np.zeros((1, 1, 3)), np.zeros((1, 1), int)).shape == (1024, 1024, 3)
     assert draw_contours(np.zeros((3, 2000, 3)), np.zeros((3, 2000), int)).shape == (3, 2000, 3)
+
+
+def test_strips_leave_no_trace(monkeypatch):
+    generator = np.random.default_rng(0)
+    for shape in [(61, 900, 1), (40, 47, 3)]:
+        grey, found, truth = generator.random(shape), *generator.integers(0, 3, (2, *shape[:2]))
+        whole = draw_contours(grey, found, truth)
+        monkeypatch.setattr(overlays, "STRIP", 3 * shape[1])
+        assert np.array_equal(draw_contours(grey, found, truth), whole)
+        monkeypatch.undo()
 
 
 def test_worst_median_and_best_are_written(evaluator, tmp_path):

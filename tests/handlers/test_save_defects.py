@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from skimage.measure import label, regionprops
 
 from shared.datasets import list_pictures
 from shared.errors import UserError
 from shared.handlers import SaveDefects, check_defects
-from shared.handlers.save_defects import label_defects, measure_defects
+from shared.handlers.defect_regions import Regions
+from shared.handlers.save_defects import measure_defects, write_verdict
 
 
 def inspect(tmp_path, pictures, **options):
@@ -25,11 +26,11 @@ def inspect(tmp_path, pictures, **options):
             {
                 "id": name.rpartition(".")[0],
                 "image_file": str(tmp_path / "in" / name),
-                "raw": 200 * probability + 3,
+                "image": 200 * probability + 3,
                 "error": error,
             }
         ]
-        engine.state.output = [{"probability": probability}]
+        engine.state.output = [{"pred": probability}]
         return engine.state.output
 
     engine = Engine(step)
@@ -75,19 +76,36 @@ def test_measurements_are_those_of_scikit_image():
     generator = np.random.default_rng(0)
     for shape in [(1, 1), (1, 90), (83, 1), (61, 47), (47, 128)]:
         probability = generator.random(shape).astype(np.float32)
-        for order in "CF":
-            labels = label_defects(np.asarray(probability, order=order), threshold=0.7, min_area=3)
-            kept = [r for r in regionprops(label(probability > np.float32(0.7)), probability) if r.area >= 3]
-            rows = measure_defects(labels, probability)
+        kept = [r for r in regionprops(label(probability > np.float32(0.7)), probability) if r.area >= 3]
+        for order, strip in [("C", 10**6), ("F", 10**6), ("F", 1), ("C", 3 * shape[1]), ("F", 7 * shape[1])]:
+            found = Regions(np.asarray(probability, order=order), threshold=0.7, min_area=3, strip=strip)
+            rows = measure_defects(found.regions)
             assert [r["defect"] for r in rows] == list(range(1, len(kept) + 1))
             for row, region in zip(rows, kept, strict=True):
                 x, y, w, h = (row[key] for key in "xywh")
                 assert (y, x, y + h, x + w) == region.bbox and row["area"] == region.area
-                assert np.argwhere(labels == row["defect"]).tolist() == region.coords.tolist()
                 measured = [row[key] for key in ("centroid_y", "centroid_x", "mean_probability", "max_probability")]
                 expected = [*region.centroid, region.intensity_mean, region.intensity_max]
                 np.testing.assert_allclose(np.array(measured, float), expected, rtol=0, atol=0.0051)
                 np.testing.assert_allclose(np.array(measured[2:], float), expected[2:], rtol=0, atol=1e-6)
+            mask = np.zeros(shape, bool)
+            for region in kept:
+                mask[tuple(region.coords.T)] = True
+            assert np.array_equal(np.concatenate(list(found.mask())), mask)
+
+
+def test_what_touches_across_strips_only_there_is_one_defect():
+    comb = np.zeros((9, 7), np.float32)
+    comb[:, ::2] = 0.8  # four teeth
+    comb[-1] = 0.9  # joined at their ends
+    comb[0, 0] = 1.0
+    for strip in (7, 14, 63):
+        (region,) = Regions(comb, 0.5, 1, strip).regions
+        assert (region.area, region.first, region.peak) == (39, (0, 0), 1.0)
+        assert (region.top, region.left, region.bottom, region.right) == (0, 0, 9, 7)
+    diagonal = np.fliplr(np.eye(5, dtype=np.float32))
+    (region,) = Regions(diagonal, 0.5, 5, strip=5).regions
+    assert (region.area, region.first, region.rows, region.columns) == (5, (0, 4), 10, 10)
 
 
 def test_pictures_that_are_ok_and_pictures_without_a_decision(tmp_path):
@@ -140,6 +158,24 @@ def test_the_overlay_shows_the_outline_and_the_verdict(tmp_path):
     assert where(good, (0, 255, 0)).max() < 200 and not len(where(good, (255, 96, 0)))
 
 
+@pytest.mark.parametrize("shape", [(9, 4), (30, 500), (700, 1000)])
+def test_the_verdict_s_corner_is_as_if_written_on_the_whole(shape):
+    picture = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
+    whole, size = Image.fromarray(picture), max(12, max(shape) // 40)
+    place, outline = (size // 2, size // 2), {"stroke_width": max(1, size // 12), "stroke_fill": (0, 0, 0)}
+    ImageDraw.Draw(whole).text(place, "NG  1.000", (255, 96, 0), ImageFont.load_default(size), **outline)
+    write_verdict(picture, "NG", 1.0)
+    assert np.array_equal(picture, np.asarray(whole))
+
+
+def test_a_picture_is_let_go_of_before_the_next_is_read(tmp_path):
+    engine = Engine(lambda engine, item: None)
+    engine.state.batch = [{"id": "a", "image_file": str(tmp_path / "a.png"), "error": "broken"}]
+    engine.state.output = [{"pred": torch.zeros(1, 1, 1)}]
+    SaveDefects(tmp_path, tmp_path / "out").save(engine)
+    assert engine.state.batch == engine.state.output == []
+
+
 @pytest.mark.parametrize("wrong", [{"threshold": 1}, {"threshold": -0.1}, {"min_area": 0}, {"min_area": 1.5}])
 def test_wrong_arguments(tmp_path, wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be .*, got {next(iter(wrong.values()))}"):
@@ -149,6 +185,6 @@ def test_wrong_arguments(tmp_path, wrong):
 def test_several_channels_are_refused(tmp_path):
     engine = Engine(lambda engine, item: None)
     engine.state.batch = [{"id": "a", "image_file": str(tmp_path / "a.png"), "error": ""}]
-    engine.state.output = [{"probability": torch.zeros(2, 1, 1)}]
-    with pytest.raises(ValueError, match="probability must have one channel, got 2"):
+    engine.state.output = [{"pred": torch.zeros(2, 1, 1)}]
+    with pytest.raises(ValueError, match="pred must have one channel, got 2"):
         SaveDefects(tmp_path, tmp_path / "out").save(engine)

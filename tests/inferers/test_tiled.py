@@ -1,13 +1,49 @@
 import pytest
 import torch
+from monai.data import MetaTensor
+from monai.inferers import SlidingWindowInferer
+from monai.transforms import NormalizeIntensity
 
-from shared.inferers import TiledInferer
+from shared.inferers import LazyNormalizeIntensityd, TiledInferer, tiled
+from shared.networks import UNet
 
 
 def test_every_size_comes_back_whole():
     for size in [(1, 1), (1, 37), (17, 16), (53, 71)]:
         x = torch.rand(1, 2, *size)
         assert torch.allclose(TiledInferer(max_tile=32)(x, lambda tile: 3 * tile), 3 * x, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 90), (90, 5), (33, 64), (71, 53), (20, 37, 33)])
+@pytest.mark.parametrize(("overlap", "batch_size"), [(0.125, 1), (0.6, 3)])
+def test_it_is_monai_s_sliding_window_to_the_last_bit(monkeypatch, size, overlap, batch_size):
+    monkeypatch.setattr(tiled, "STRIP", 100)
+    torch.manual_seed(0)
+    x = torch.rand(2, 1, *size)
+    network = torch.nn.Conv2d(1, 3, 5, padding=2) if len(size) == 2 else torch.nn.Conv3d(1, 3, 3, padding=1)
+    ours = TiledInferer(32, 16, overlap, batch_size)
+    theirs = SlidingWindowInferer(ours.window(size), batch_size, overlap, mode="gaussian", padding_mode="replicate")
+    with torch.inference_mode():
+        assert torch.equal(ours(x, network), theirs(x, network))
+
+
+def test_bits_are_normalised_window_by_window_as_the_whole_is():
+    torch.manual_seed(0)
+    network = UNet(1, 1, (4, 4, 8, 8, 8)).eval()
+    raw = torch.randint(0, 255, (1, 77, 41), dtype=torch.uint8)
+    image = NormalizeIntensity()(raw.float())
+    lazy = LazyNormalizeIntensityd("image")({"image": MetaTensor(raw)})["image"]
+    assert lazy.dtype == torch.uint8 and lazy.data_ptr() == raw.data_ptr()
+    with torch.inference_mode():
+        found, expected = (TiledInferer(32)(x[None], network) for x in (lazy, image))
+    assert isinstance(found, MetaTensor) and found.dtype == torch.float32
+    assert torch.equal(found.as_tensor(), expected.as_tensor())
+
+
+def test_lists_and_dictionaries_of_outputs_are_kept():
+    x = torch.rand(1, 2, 50, 40)
+    first, more = TiledInferer(max_tile=32)(x, lambda tile: [tile, {"sum": tile.sum(1, keepdim=True)}])
+    assert torch.allclose(first, x, atol=1e-5) and torch.allclose(more["sum"], x.sum(1, keepdim=True), atol=1e-5)
 
 
 def test_small_pictures_are_one_call_and_the_sides_divide():
@@ -57,3 +93,8 @@ def test_tiles_of_a_local_network_leave_no_seam():
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         TiledInferer(**arguments)
+
+
+def test_whole_numbers_that_nobody_normalises_are_refused():
+    with pytest.raises(ValueError, match=r"normalised, or have their normalisation put off, got torch\.uint8 without"):
+        TiledInferer()(torch.zeros(1, 1, 5, 5, dtype=torch.uint8), lambda tile: tile)
