@@ -44,7 +44,7 @@ def bench(
         --bundle       folder of the bundle, or its name; may stand first without --bundle
         --mode         train (whole steps), infer (calls of the network) or data (the loader alone) (default infer)
         --batch_size   pictures per step (default 16)
-        --size         HEIGHTxWIDTH of the generated pictures (default 96x96)
+        --size         HEIGHTxWIDTH of the generated pictures (default 96x96), WIDTHxHEIGHTxDEPTH of volumes
         --amp          precision to compare with float32: auto, True or False (default auto)
         --engine       what computes the network, for the mode infer: eager, auto, openvino or compile (default eager)
         --device       cpu, cuda, ... (default: a GPU if there is one)
@@ -64,10 +64,10 @@ def bench(
     folder = _bundle_folder(bundle)
     sides = size.split("x")
     if not all(side.isdecimal() for side in sides):
-        raise UsageError(f"--size takes HEIGHTxWIDTH, got {size!r}")
+        raise UsageError(f"--size takes HEIGHTxWIDTH or WIDTHxHEIGHTxDEPTH, got {size!r}")
     if amp not in ("auto", "True", "False"):
         raise UsageError(f"--amp takes auto, True or False, got {amp!r}")
-    target = output or f"results/bench/{folder.name}_{mode}.json"
+    target = output or f"results/bench/{folder.resolve().name}_{mode}.json"
     result = run_bench(
         folder,
         mode,

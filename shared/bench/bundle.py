@@ -23,6 +23,7 @@ __all__ = ["bench", "format_bench"]
 
 MODES = ("train", "infer", "data")
 BASELINE = "fp32 eager"
+CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
 def bench(
@@ -91,15 +92,18 @@ def bench(
         variants = {"loader": _loader_step(parser, batch_size, dataset_dir)}
     else:
         metadata = ConfigParser.load_config_file(str(configs / "metadata.json"))
-        channels = metadata["network_data_format"]["inputs"]["image"]["num_channels"]
-        batch = torch.rand(batch_size, channels, *size, device=where)
+        image = metadata["network_data_format"]["inputs"]["image"]
+        if len(size) != len(image["spatial_shape"]):
+            given = "x".join(map(str, size))
+            raise UserError(
+                f"size: {given} will not do; the network of {bundle} takes {len(image['spatial_shape'])} sides"
+            )
+        batch = torch.rand(batch_size, image["num_channels"], *size, device=where)
         network = parser.get_parsed_content("network_def").to(where)
         if checkpoint is not None:
             load_checkpoint(checkpoint, network)
         inferer = PrecisionInferer(SimpleInferer(), amp, engine)
-        fast = copy.deepcopy(network)
-        if len(size) == 2:
-            fast = fast.to(memory_format=torch.channels_last)
+        fast = copy.deepcopy(network).to(memory_format=CHANNELS_LAST[len(size)])
         make = _training_step if mode == "train" else _inference_step
         variants = {
             BASELINE: make(parser, network, PrecisionInferer(SimpleInferer(), False), batch),
@@ -112,7 +116,7 @@ def bench(
         for name, row in timed.items()
     }
     result = {
-        "bundle": Path(bundle).name,
+        "bundle": Path(bundle).resolve().name,
         "mode": mode,
         "batch_size": batch_size,
         "size": list(size),
@@ -137,7 +141,7 @@ def format_bench(result: dict[str, Any]) -> str:
     for name, row in result["variants"].items():
         latency = "".join(f"{row[f'latency_ms_p{q}']:9.1f}" for q in (50, 90, 99))
         lines.append(
-            f"{name:28}{row['pictures_per_second']:12.1f}{row['latency_ms_mean']:10.1f}{latency}{row['peak_memory_mb']:10.0f}"
+            f"{name:28}{row['pictures_per_second']:12.4g}{row['latency_ms_mean']:10.1f}{latency}{row['peak_memory_mb']:10.0f}"
         )
     speeds = [row["pictures_per_second"] for row in result["variants"].values()]
     if len(speeds) == 2:

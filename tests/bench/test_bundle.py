@@ -55,6 +55,14 @@ def test_an_engine_is_measured_beside_float32():
     assert result["mean_difference"] <= 0.005
 
 
+def test_volumes_are_measured_as_pictures_are():
+    volumes = ROOT / "bundles" / "unet3d_brats"
+    result = bench(volumes, "train", batch_size=1, size=(64, 64, 32), amp=False, device="cpu", warmup=0, steps=1)
+    assert result["size"] == [64, 64, 32]
+    with pytest.raises(UserError, match="size: 96x96 will not do; the network of .*unet3d_brats takes 3 sides"):
+        bench(volumes, "infer", device="cpu")
+
+
 def test_the_loader_is_measured_on_real_files(nuclei):
     result = bench(BUNDLE, "data", batch_size=2, device="cpu", warmup=0, steps=6, dataset_dir=nuclei)
     assert list(result["variants"]) == ["loader"]
