@@ -20,7 +20,7 @@ export MONAI_FAIL_ON_DUPLICATE_CONFIG := 1
 	@touch $@
 
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

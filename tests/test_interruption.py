@@ -94,7 +94,10 @@ def test_killed_while_a_checkpoint_is_written(nuclei, tmp_path):
 def test_a_polite_end_saves_what_the_interval_left_unsaved(nuclei, uninterrupted, tmp_path, number, code):
     run = tmp_path / "run"
     process = start(nuclei, run, "--checkpoint_interval", "10")
-    while process.poll() is None and len(rows(run / "curves.csv")) < 3:  # the second epoch has ended, the first is held
+    table, picture = run / "curves.csv", run / "curves.png"
+    # Until the second epoch's are both there: the state of the first is held, and nobody draws.
+    while len(rows(table)) < 3 or picture.stat().st_mtime_ns < table.stat().st_mtime_ns:
+        assert process.poll() is None, process.communicate()[1][-3000:]
         time.sleep(0.01)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
