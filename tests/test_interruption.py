@@ -26,7 +26,13 @@ def start(nuclei, output, *more, features=FEATURES):
     ]
     words += ["--epochs", str(EPOCHS), "--val_interval", "1", "--batch_size", "2", "--device", "cpu"]
     words += ["--network_def::features", str(features), *more]
-    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    return subprocess.Popen(
+        words,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it for what it starts with &
+    )
 
 
 def finish(process):
