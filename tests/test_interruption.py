@@ -13,6 +13,14 @@ from running import FEATURES, ROOT
 EPOCHS = 3
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A shell lets what it starts in the background ignore Ctrl-C, and processes inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def start(nuclei, output, *more, features=FEATURES):
     config = str(ROOT / "bundles" / "unet_dsb" / "configs" / "train.json")
     words = [sys.executable, "-m", "monai.bundle", "run", "training", "--config_file", config]
@@ -31,7 +39,6 @@ def start(nuclei, output, *more, features=FEATURES):
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it for what it starts with &
     )
 
 
