@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import subprocess
@@ -44,14 +45,20 @@ def copy_bundle(name, folder):
     return bundle
 
 
+def table(path):
+    """Rows of a CSV file."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def run_python(folder, *words, env=None):
+    """Run Python with these words in ``folder``; it must succeed. Returns what it prints."""
+    command = [sys.executable, *map(str, words)]
+    run = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+    return run.stdout
+
+
 def run_command(folder, *words):
     """``python -m monai.bundle run`` in ``folder``; it must succeed."""
-    run = subprocess.run(
-        [sys.executable, "-m", "monai.bundle", "run", *map(str, words)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
+    run_python(folder, "-m", "monai.bundle", "run", *words)

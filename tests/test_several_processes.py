@@ -1,6 +1,5 @@
 """The shipped configurations under torchrun: two processes give what one gives."""
 
-import csv
 import json
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigParser
-from running import FEATURES, ROOT, SMALL, run_bundle
+from running import FEATURES, ROOT, SMALL, run_bundle, table
 
 from shared.datasets import own_share
 from shared.errors import UserError, user_error_behind
@@ -29,11 +28,6 @@ def torchrun(folder, name, configs, run_id, *words):
     command += ["--device", "cpu", "--network_def::features", str(FEATURES), *map(str, words)]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     return run.returncode, run.stderr
-
-
-def table(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def assert_same_scores(several, single):

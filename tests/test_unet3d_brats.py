@@ -1,6 +1,5 @@
 """The shipped configurations of unet3d_brats, run as they are but small."""
 
-import csv
 import json
 import re
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigParser
-from running import ROOT, run_bundle
+from running import ROOT, run_bundle, table
 
 from shared.errors import user_error_behind
 
@@ -38,11 +37,6 @@ def trained(heads, tmp_path_factory):
     output = tmp_path_factory.mktemp("trained") / "run"
     train(heads, output, epochs=2)
     return output
-
-
-def table(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def raw_cases(heads):

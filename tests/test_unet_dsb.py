@@ -1,6 +1,5 @@
 """The shipped configurations of unet_dsb, run as they are but small."""
 
-import csv
 import json
 import re
 import shutil
@@ -10,7 +9,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from PIL import Image
-from running import ROOT, SMALL, TRAINING, run_bundle
+from running import ROOT, SMALL, TRAINING, run_bundle, table
 
 from shared.errors import user_error_behind
 
@@ -28,11 +27,6 @@ def trained(nuclei, tmp_path_factory):
     output = tmp_path_factory.mktemp("trained") / "run"
     train(nuclei, output, epochs=2)
     return output
-
-
-def table(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_training_leaves_everything_a_run_should(trained, nuclei):

@@ -1,6 +1,5 @@
 """The shipped configurations of unet_industrial, run as they are but small."""
 
-import csv
 import json
 
 import numpy as np
@@ -9,18 +8,13 @@ import torch
 from brightness import brightness_network
 from monai.bundle import ConfigParser
 from PIL import Image
-from running import FEATURES, ROOT, SMALL, TRAINING, run_bundle
+from running import FEATURES, ROOT, SMALL, TRAINING, run_bundle, table
 
 from shared.errors import user_error_behind
 
 CONFIGS = ROOT / "bundles" / "unet_industrial" / "configs"
 SMALLER = {"train::random_transforms::0::spatial_size": [96, 96]}
 THRESHOLDS = ("0.05", "0.125", "0.25", "0.5", "0.75", "0.85", "0.95", "0.99")
-
-
-def table(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from ..errors import UserError
 from .brats_conventions import DECATHLON_ORDER, MODALITIES
 from .brats_source import Case, group_files, list_volumes
 from .faults import Fault, raise_faults
+from .listing import finished_names
 from .nifti_grid import read_header
 from .volume import without_suffix
 
@@ -164,10 +164,5 @@ def _entry(case: Case, order: list[str]) -> dict[str, Any]:
 
 
 def _finished(output: Path) -> set[str]:
-    """Cases that an earlier run has finished, as ``findings.csv`` names them."""
-    table = output / "findings.csv"
-    if not table.is_file():
-        return set()
-    with table.open(newline="", encoding="utf-8") as file:
-        names = {row["case"] for row in csv.DictReader(file) if not row["error"]}
-    return {name for name in names if (output / f"{name}_seg.nii.gz").is_file()}
+    """Cases that are finished and whose label maps are there."""
+    return {name for name in finished_names(output) if (output / f"{name}_seg.nii.gz").is_file()}

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import UserError
 from .picture import PICTURE_SUFFIXES
 
-__all__ = ["list_pictures"]
+__all__ = ["finished_names", "list_pictures"]
 
 
 def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing: bool = False) -> list[dict[str, Any]]:
@@ -69,13 +69,18 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
     ]
 
 
-def _finished(output: Path) -> set[str]:
-    """Pictures that an earlier run has finished, as ``findings.csv`` names them."""
+def finished_names(output: Path) -> set[str]:
+    """What an earlier run has finished, by the first column of ``findings.csv``, whatever a bundle calls it."""
     table = output / "findings.csv"
     if not table.is_file():
         return set()
     with table.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
-        (picture, *_) = rows.fieldnames or [""]  # the first column, whatever a bundle calls it
-        names = {Path(row[picture]) for row in rows if not row["error"]}
+        (name, *_) = rows.fieldnames or [""]
+        return {row[name] for row in rows if not row["error"]}
+
+
+def _finished(output: Path) -> set[str]:
+    """Pictures that are finished and whose label maps are there."""
+    names = {Path(name) for name in finished_names(output)}
     return {name.as_posix() for name in names if (output / name.with_name(f"{name.stem}_seg.png")).is_file()}

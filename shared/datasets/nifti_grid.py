@@ -10,9 +10,10 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
+from .volume import GZIP
+
 __all__ = ["nifti_on_grid", "read_header"]
 
-GZIP = b"\x1f\x8b"
 GRID = ("pixdim", "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d",
         "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z")  # fmt: skip
 

@@ -15,12 +15,12 @@ from ..atomic import atomic_path
 from ..datasets.brats_conventions import CONVENTIONS, MODALITIES
 from ..datasets.nifti_grid import nifti_on_grid, read_header
 from ..errors import UserError
+from ..metrics.tumour_scores import REGIONS
 from .findings import FindingsHandler, read_findings, refuse_failures
 from .tumour_overlay import draw_tumour
 
 __all__ = ["SaveTumours", "check_tumours", "doubts", "tumour_volumes"]
 
-REGIONS = {"wt": (1, 2, 3), "tc": (1, 3), "et": (3,)}  # whole tumour, its core, what enhances
 FULL_SCALE = 32767  # a probability of 1 as it is stored
 COMPRESSION = 3  # of gzip; more takes long for probabilities
 MOST_FILLED = 0.85  # share of voxels that are not 0; a brain fills half of its box, and three quarters of some slabs

@@ -12,12 +12,12 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import find_objects
 from skimage.segmentation import find_boundaries
 
+from ..metrics.tumour_scores import REGIONS
 from .overlays import BOTH, PREDICTION, SHOWN, TRUTH, Overlays
 
 __all__ = ["TumourOverlays", "draw_tumour"]
 
 NAMES = ("T1", "T1ce", "T2", "FLAIR")  # the order inside
-REGIONS = ((1, 2, 3), (1, 3), (3,))  # labels of the whole tumour, its core, and what enhances
 # With axes to the left, to the back and downwards each slice is shown the radiological way as soon as it is transposed.
 AXES = "LPI"
 PLANES = (("axial", 2, "R"), ("coronal", 1, "R"), ("sagittal", 0, "A"))  # cut across which axis; what is at the left
@@ -142,7 +142,7 @@ def _brighten(slices: list[np.ndarray]) -> list[np.ndarray]:
 def _outlines(labels: np.ndarray, tall: int, wide: int) -> np.ndarray:
     """The contours of all regions on an enlarged slice."""
     large = labels.repeat(tall, axis=0).repeat(wide, axis=1)
-    contours = [find_boundaries(np.isin(large, region), mode="inner") for region in REGIONS]
+    contours = [find_boundaries(np.isin(large, region), mode="inner") for region in REGIONS.values()]
     return np.logical_or.reduce(contours)
 
 

@@ -9,7 +9,6 @@ import os
 import re
 import runpy
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -20,7 +19,7 @@ import torch
 from monai.bundle import ConfigParser
 from monai.bundle.utils import load_bundle_config
 from PIL import Image
-from running import ROOT
+from running import ROOT, run_python
 
 from shared.cli import main
 from shared.deploy import pack_bundle
@@ -54,17 +53,7 @@ OPTIONAL = "shared,itk,openvino,onnx,onnxruntime,onnxscript"
 
 def run_without(packages, script, folder, *words):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    run = subprocess.run(
-        [sys.executable, "-c", WITHOUT + script, packages, *map(str, words)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    return run.stdout
+    return run_python(folder, "-c", WITHOUT + script, packages, *words, env=environment)
 
 
 def package_of(name):
