@@ -1,4 +1,4 @@
-"""The commands of docs/own_defects.md exist, with all their options."""
+"""The commands of the pages that lead through a task exist, with all their options."""
 
 import inspect
 import re
@@ -11,9 +11,15 @@ from shared.cli import COMMANDS
 from shared.command_line import options_of
 from shared.runs.options import check_options, parse_options
 
-PAGE = (ROOT / "docs" / "own_defects.md").read_text()
-LINES = [line for block in re.findall(r"```\n(.*?)```", PAGE, flags=re.DOTALL) for line in block.splitlines()]
-KNOBS = [row.replace("`, `", " ") for row in re.findall(r"^\| `(--.*?)` \|", PAGE, flags=re.MULTILINE)]
+PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("nuclei", "defects", "own_defects", "brats2019")}
+LINES = [
+    line.strip().replace("$fold", "0")
+    for page in PAGES.values()
+    for block in re.findall(r"```\n(.*?)```", page, flags=re.DOTALL)
+    for line in block.splitlines()
+    if not re.fullmatch(r"for fold in .*; do|done", line)
+]
+KNOBS = [row.replace("`, `", " ") for row in re.findall(r"^\| `(--.*?)` \|", PAGES["own_defects"], flags=re.MULTILINE)]
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if "monai.bundle" in line])
@@ -40,6 +46,6 @@ def test_a_command_of_ours_has_these_options(line):
     assert len(needed - given) == (0 if "prepare" in words else 1)  # one may stand without its name
 
 
-def test_every_command_of_the_page_is_tested():
-    assert (len(LINES), len(KNOBS)) == (6, 5)
+def test_every_command_of_the_pages_is_tested():
+    assert (len(LINES), len(KNOBS)) == (27, 5)
     assert all(line.startswith(("python -m shared", "python -m monai.bundle")) for line in LINES)
