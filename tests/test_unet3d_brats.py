@@ -192,6 +192,19 @@ def test_a_network_of_the_four_labels(heads, tmp_path):
     assert len(list((tmp_path / "out").glob("*_seg.nii.gz"))) == 6
 
 
+def test_few_patients_are_drawn_alike_and_lose_modalities_more_often(heads, tmp_path):
+    train(heads, tmp_path / "run", ("train", "few_patients"), **{"train::sampler::num_samples": 3})
+    assert len(table(tmp_path / "run" / "curves.csv")) == 1
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / f"{name}.json") for name in ("train", "few_patients")])
+    parser["dataset_dir"] = str(heads)
+    drop = parser["train::random_transforms"][-3]
+    assert (drop["_target_"].split(".")[-1], drop["prob"]) == ("RandDropModalitiesd", 0.5)
+    cases = [{"group": group} for group in "abbbb"]
+    parser["train::sampler"]["weights"]["cases"] = cases
+    assert parser.get_parsed_content("train::sampler").weights.tolist() == [1.0, *[0.25] * 4]
+
+
 def test_flips_and_several_networks(trained, heads, tmp_path):
     """Eight mirror images of two networks that are one: the mean over the flips of that one."""
     options = SMALL | {"dataset_dir": heads, "checkpoint": trained / "model.pt", "output_dir": tmp_path / "flips"}

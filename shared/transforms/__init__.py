@@ -7,6 +7,7 @@ from .invert_readable import InvertReadabled
 from .label_instances import LabelInstancesd
 from .rand_drop_modalities import RandDropModalitiesd
 from .rand_hue_saturation_value import RandHueSaturationValued
+from .rand_modality_bias import RandModalityBiasd
 from .split_nuclei import SplitNucleid
 from .tumour_labels import TumourLabelsd
 
@@ -18,6 +19,7 @@ __all__ = [
     "LabelInstancesd",
     "RandDropModalitiesd",
     "RandHueSaturationValued",
+    "RandModalityBiasd",
     "SplitNucleid",
     "TumourLabelsd",
 ]
