@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from running import FEATURES, ROOT
+from running import FEATURES, ROOT, run_command
 
 from shared.deploy.card import read_card
 
@@ -72,6 +72,24 @@ def test_the_commands_of_the_readme(workplace):
     assert len(list((workplace / "inspected").glob("*_seg.png"))) == 16
     assert len(list((workplace / "tumours").glob("*_seg.nii.gz"))) == 6
     assert (workplace / "runs" / "scores" / "fold_0" / "summary.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("bundle", "pictures", "found"),
+    [
+        ("unet_dsb", "my_images", "*_seg.png"),
+        ("unet_industrial", "my_surfaces", "*_seg.png"),
+        ("unet3d_brats", "my_cases", "*_seg.nii.gz"),
+    ],
+)
+def test_the_weights_shipped_segment_from_a_foreign_folder(workplace, bundle, pictures, found):
+    (workplace / "bundles").unlink()
+    folder, elsewhere = ROOT / "bundles" / bundle, workplace / "elsewhere"
+    elsewhere.mkdir()
+    words = ["--config_file", folder / "configs" / "inference.json", "--bundle_root", folder, "--device", "cpu"]
+    words += PATCH if bundle == "unet3d_brats" else []
+    run_command(elsewhere, *words, "--dataset_dir", f"../{pictures}", "--output_dir", "out")
+    assert list((elsewhere / "out").glob(found))
 
 
 def test_every_knob_the_readme_names_exists():
