@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import nibabel as nib
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from monai.bundle import ConfigParser
 from running import ROOT, run_bundle, table
 
+from shared.datasets.brats import prepare
 from shared.errors import user_error_behind
 
 CONFIGS = ROOT / "bundles" / "unet3d_brats" / "configs"
@@ -220,6 +222,20 @@ def test_flips_and_several_networks(trained, heads, tmp_path):
     options = SMALL | {"dataset_dir": raw_cases(heads), "output_dir": tmp_path / "out"} | options
     run_bundle("unet3d_brats", ["inference", "ensemble", "tta"], **options)
     assert len(list((tmp_path / "out").glob("*_seg.nii.gz"))) == 6
+
+
+def test_a_modality_left_out_at_evaluation_is_one_never_recorded(trained, heads, tmp_path):
+    options = SMALL | {"dataset_dir": heads, "checkpoint": trained / "model.pt"}
+    configs = ["train", "evaluate", "evaluate_missing"]
+    run_bundle("unet3d_brats", configs, **options, missing=["flair", "t1"], output_dir=tmp_path / "left_out")
+    shutil.copytree(raw_cases(heads), tmp_path / "raw")
+    for file in [*tmp_path.glob("raw/*/*/*_flair.nii.gz"), *tmp_path.glob("raw/*/*/*_t1.nii.gz")]:
+        file.unlink()
+    prepare(tmp_path / "raw", tmp_path / "data", num_folds=3, num_workers=1, allow_missing=True)
+    options |= {"dataset_dir": tmp_path / "data", "output_dir": tmp_path / "never"}
+    run_bundle("unet3d_brats", ["train", "evaluate"], **options)
+    left_out, never = (tmp_path / name / "fold_0" / "metrics.csv" for name in ("left_out", "never"))
+    assert left_out.read_bytes() == never.read_bytes() != (trained / "metrics.csv").read_bytes()
 
 
 def test_the_disk_cache_gives_what_memory_gives_and_knows_its_transforms(trained, heads, tmp_path):

@@ -49,6 +49,11 @@ RULES = (
         "the modalities in the order of the channels, such as [flair,t1,t1ce,t2]",
         lambda value: isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value),
     ),
+    Rule(
+        frozenset({"missing"}),
+        "some of t1, t1ce, t2, flair, such as [t1,t2]",
+        lambda value: isinstance(value, (list, tuple)) and set(map(str, value)) < {"t1", "t1ce", "t2", "flair"},
+    ),
     Rule(frozenset({"label_convention"}), "2019 or 2023", lambda v: str(v) in ("2019", "2023")),
     Rule(frozenset({"loss_terms"}), "dice+ce, dice or ce", lambda v: v in ("dice+ce", "dice", "ce")),
     Rule(frozenset({"rule"}), "2020 or head", lambda v: str(v) in ("2020", "head")),

@@ -19,6 +19,7 @@ from shared.runs.knobs import check_knobs
         ("patch_size", [[96, 96, 96], (32, 64, 128)], [96, [96, 96], [100, 96, 96], [0, 32, 32], None]),
         ("overlap", [0, 0.5], [1, -0.1, "half"]),
         ("channel_order", [None, ["flair", "t1"]], ["flair", [1, 2]]),
+        ("missing", [["t2"], ["t1", "flair"], []], ["t2", ["t3"], ["t1", "t1ce", "t2", "flair"]]),
         ("label_convention", [2019, "2023"], ["decathlon", 2021]),
         ("amp", ["auto", True, False], ["bf16", 1, None]),
         ("engine", ["auto", "eager", "compile", "openvino"], ["onnx", True, None]),
