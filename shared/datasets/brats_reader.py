@@ -14,7 +14,7 @@ from monai.transforms import MapTransform
 from monai.utils import MetaKeys, SpaceKeys
 
 from ..errors import UserError
-from .brats_conventions import CONVENTIONS, MODALITIES, number_labels
+from .brats_conventions import CONVENTIONS, DECATHLON_ORDER, MODALITIES, number_labels
 from .faults import Fault
 from .volume import Volume, grid_difference, read_volume
 
@@ -32,7 +32,8 @@ class LoadModalitiesd(MapTransform):
 
     Args:
         keys: of the files of each modality in a list, or of the one file with all modalities along its last axis.
-        channel_order: the modalities as the files or channels hold them, where the case has no ``channel_order``.
+        channel_order: the modalities as the files or channels hold them, where the case has no ``channel_order``; by
+            default T1, T1ce, T2, FLAIR in several files and, as in the Decathlon, FLAIR, T1, T1ce, T2 in one.
         allow_missing_keys: go on without a key.
 
     Shape:
@@ -49,20 +50,20 @@ class LoadModalitiesd(MapTransform):
     def __init__(
         self,
         keys: KeysCollection = "image",
-        channel_order: Sequence[str] = MODALITIES,
+        channel_order: Sequence[str] | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.channel_order = tuple(channel_order)
-        if not _is_order(self.channel_order):
+        self.channel_order = channel_order
+        if channel_order is not None and not _is_order(channel_order):
             raise ValueError(f"channel_order must name some of {', '.join(MODALITIES)} once each, got {channel_order}")
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         item = dict(data)
-        order = tuple(item.pop("channel_order", self.channel_order))
-        mask = item.pop("mask", None)
+        given, mask = item.pop("channel_order", self.channel_order), item.pop("mask", None)
         for key in self.key_iterator(item):
             files = [item[key]] if isinstance(item[key], (str, Path)) else list(item[key])
+            order = tuple(given if given is not None else MODALITIES if len(files) > 1 else DECATHLON_ORDER)
             if not _is_order(order):
                 known = ", ".join(MODALITIES)
                 wrong = f"channel_order is {', '.join(map(str, order)) or 'empty'}"
@@ -77,7 +78,7 @@ class LoadTumourd(MapTransform):
     Args:
         keys: of the file.
         label_convention: how its labels are numbered, one of ``CONVENTIONS``, where the case has no
-            ``label_convention``.
+            ``label_convention``; 2023 numbers them as they are numbered inside.
         allow_missing_keys: go on without a key.
 
     Shape:
@@ -88,7 +89,7 @@ class LoadTumourd(MapTransform):
     """
 
     def __init__(
-        self, keys: KeysCollection = "label", label_convention: str = "2019", allow_missing_keys: bool = False
+        self, keys: KeysCollection = "label", label_convention: str = "2023", allow_missing_keys: bool = False
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         if label_convention not in CONVENTIONS:

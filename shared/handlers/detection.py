@@ -94,7 +94,7 @@ class Detection:
         probability, truth = ([item[key] for item in engine.state.output] for key in (self.prediction, self.truth))
         self.counts(probability, truth)
         self.pixels(probability, truth)
-        self.indices += [int(item["index"]) for item in engine.state.batch]
+        self.indices += [item.get("index", seen) for seen, item in enumerate(engine.state.batch, len(self.indices))]
 
     def finish(self, engine: Workflow) -> None:
         """Leave the figures with the engine."""

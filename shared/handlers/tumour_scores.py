@@ -55,7 +55,8 @@ class _CaseFigures:
             prediction = convert_to_tensor(case[self.prediction])
             truth = convert_to_tensor(case[self.truth], device=prediction.device)
             figures = self.of_case(prediction, truth, case)
-            self.rows.append([int(item["index"]), *(figures[name] for name in (*self.figures, *self.details))])
+            index = int(item.get("index", len(self.rows)))
+            self.rows.append([index, *(figures[name] for name in (*self.figures, *self.details))])
 
     def of_case(self, prediction: torch.Tensor, truth: torch.Tensor, case: Mapping[str, Any]) -> dict[str, float]:
         """All figures of one case."""

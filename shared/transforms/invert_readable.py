@@ -19,4 +19,4 @@ class InvertReadabled(Invertd):
     """
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        return dict(data) if data["error"] else super().__call__(data)
+        return dict(data) if data.get("error") else super().__call__(data)

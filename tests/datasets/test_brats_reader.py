@@ -16,7 +16,7 @@ from shared.datasets import LoadModalitiesd, LoadTumourd
 from shared.datasets.brats_conventions import number_labels
 from shared.errors import UserError
 
-LOAD = Compose([LoadModalitiesd(), LoadTumourd()])
+LOAD = Compose([LoadModalitiesd(), LoadTumourd(label_convention="2019")])
 ORDER = ["t1", "t1ce", "t2", "flair"]
 
 
@@ -32,7 +32,6 @@ def test_four_files_and_one_give_the_same(tmp_path: Path) -> None:
         {
             "image": str(tmp_path / "b.nii.gz"),
             "label": str(tmp_path / "c.nii.gz"),
-            "channel_order": ["flair", "t1", "t1ce", "t2"],
             "label_convention": "decathlon",
         }
     )
