@@ -7,7 +7,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from PIL import Image
-from running import ROOT, SMALL, TRAINING, run_bundle
+from running import ROOT, SMALL, TRAINING, run_bundle, table
 
 CONFIGS = ROOT / "bundles" / "unet_dsb" / "configs"
 
@@ -113,6 +113,15 @@ def test_the_rate_falls_when_the_validation_loss_does_not(nuclei, tmp_path):
     assert [row[2] for row in rows] == ["0.001", "0.001", "0.0001"]
     losses = [float(row[header.index("validation_loss")]) for row in rows]
     assert all(0 < loss < 2 for loss in losses)
+
+
+def test_the_table_of_the_card_holds_the_figures_of_the_run():
+    summary = json.loads((ROOT / "results" / "unet_dsb" / "reference" / "summary.json").read_text())
+    row = f"run again | {summary['iou_pooled']:.3f} | {summary['iou']:.3f} |"
+    assert row in (CONFIGS.parent / "docs" / "README.md").read_text()
+    curve = table(ROOT / "results" / "unet_dsb" / "reference" / "curves.csv")
+    assert len(curve) == 100
+    assert max(float(row["validation_iou_pooled"]) for row in curve) == pytest.approx(summary["iou_pooled"], abs=1e-4)
 
 
 def test_deep_supervision_is_the_mean_over_the_outputs():
