@@ -13,6 +13,7 @@ from monai.bundle import ConfigWorkflow
 
 ROOT = Path(__file__).resolve().parents[1]
 FEATURES = [4, 4, 8, 8, 8]
+DATA = {"unet_dsb": "nuclei", "unet_industrial": "defects", "unet3d_brats": "heads"}  # fixtures of a bundle's data
 SMALL = {"device": "cpu", "network_def::features": FEATURES}
 TRAINING = SMALL | {"epochs": 1, "val_interval": 1, "batch_size": 4}
 

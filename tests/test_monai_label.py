@@ -9,7 +9,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from PIL import Image
-from running import FEATURES, ROOT, run_bundle
+from running import DATA, FEATURES, ROOT, run_bundle
 
 SMALL = {
     "unet_dsb": {"network_def::features": FEATURES},
@@ -19,11 +19,10 @@ SMALL = {
 
 
 @pytest.fixture(params=SMALL)
-def label_studio(request, tmp_path):
+def handed_over(request, tmp_path):
     """A bundle's name, weights of its small network, and images with labels that nothing else is known of."""
     name = request.param
-    data = {"unet_dsb": "nuclei", "unet_industrial": "defects", "unet3d_brats": "heads"}
-    prepared = request.getfixturevalue(data[name])
+    prepared = request.getfixturevalue(DATA[name])
     cases = json.loads((prepared / "datalist.json").read_text())["training"]
     if name == "unet3d_brats":
         pairs = [volumes_of(case, prepared, tmp_path) for case in cases]
@@ -55,8 +54,8 @@ def small(name, config):
     return parser
 
 
-def test_it_trains_on_the_pairs_that_it_is_handed(label_studio, tmp_path, monkeypatch):
-    name, weights, pairs = label_studio
+def test_it_trains_on_the_pairs_that_it_is_handed(handed_over, tmp_path, monkeypatch):
+    name, weights, pairs = handed_over
     configs = ROOT / "bundles" / name / "configs"
     loader = {"_target_": "CheckpointLoader", "load_path": str(weights), "load_dict": {"model": "$@network"}}
     monkeypatch.chdir(tmp_path)
@@ -81,8 +80,8 @@ def test_it_trains_on_the_pairs_that_it_is_handed(label_studio, tmp_path, monkey
     assert json.loads((run / "run.json").read_text())["data"]["cases"] == len(pairs) - 2
 
 
-def test_it_segments_as_our_own_inference_does(label_studio, tmp_path):
-    name, weights, pairs = label_studio
+def test_it_segments_as_our_own_inference_does(handed_over, tmp_path):
+    name, weights, pairs = handed_over
     parser = small(name, "inference")
     parser["engine"] = "eager"
     network = parser.get_parsed_content("network_def").eval()

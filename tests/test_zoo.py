@@ -12,7 +12,7 @@ import torch
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 from monai.bundle.properties import InferProperties, MetaProperties, TrainProperties
 from monai.utils import BundleProperty, BundlePropertyConfig
-from running import ROOT
+from running import DATA, ROOT
 
 BUNDLES = sorted(folder.name for folder in (ROOT / "bundles").iterdir())
 WITHOUT_WEIGHTS = {"unet3d_brats"}  # to be emptied by the release of its weights
@@ -169,8 +169,7 @@ def test_the_networks_are_the_same_and_fit_metadata_and_weights(bundle):
 
 @pytest.mark.parametrize("configs", [["inference"], ["train"], ["train", "evaluate"]], ids="+".join)
 def test_the_workflows_have_all_properties_once_they_are_built(bundle, configs, tmp_path, request):
-    data = {"unet_dsb": "nuclei", "unet_industrial": "defects", "unet3d_brats": "heads"}
-    prepared = request.getfixturevalue(data[bundle.name])
+    prepared = request.getfixturevalue(DATA[bundle.name])
     workflow = ConfigWorkflow(
         config_file=[str(bundle / "configs" / f"{name}.json") for name in configs],
         workflow_type="infer" if configs == ["inference"] else "train",

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import get_track_meta
-from monai.transforms import MapTransform, RandBiasField, RandomizableTransform
+from monai.transforms import MapTransform, RandBiasField, Randomizable
 from monai.utils import convert_to_tensor
 
 __all__ = ["RandModalityBiasd"]
 
 
-class RandModalityBiasd(RandomizableTransform, MapTransform):
+class RandModalityBiasd(Randomizable, MapTransform):
     """Multiplies each modality by a smooth field of its own, as a coil that lies closer to one part of the head does.
 
     The image may be normalised: ``offset`` is added before and subtracted after the multiplication. Voxels of 0, those
@@ -46,8 +46,7 @@ class RandModalityBiasd(RandomizableTransform, MapTransform):
         offset: float = 4.0,
         allow_missing_keys: bool = False,
     ) -> None:
-        MapTransform.__init__(self, keys, allow_missing_keys)
-        RandomizableTransform.__init__(self, prob)
+        super().__init__(keys, allow_missing_keys)
         self.field = RandBiasField(prob=prob, degree=degree, coeff_range=(-coeff, coeff))
         self.offset = offset
 
