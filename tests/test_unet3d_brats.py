@@ -250,6 +250,21 @@ def test_the_disk_cache_gives_what_memory_gives_and_knows_its_transforms(trained
     assert len(list((tmp_path / "cache").iterdir())) == 2 * len(files)
 
 
+def test_voxels_of_another_size(trained, heads, tmp_path):
+    """At full resolution, as its weights want it; the grid of the file is that of the mask at any."""
+    train(heads, tmp_path / "run", ("train", "full_resolution"), patch_size=[32, 32, 32])
+    case = sorted(raw_cases(heads).glob("*/*"))[0]
+    options = {"patch_size": [32, 32, 32]}
+    segment(case, tmp_path / "out", tmp_path / "run" / "model.pt", ("inference", "full_resolution"), **options)
+    assert len(list((tmp_path / "out").glob("*_seg.nii.gz"))) == 1
+    (tmp_path / "run" / "run.json").write_text('{"config": {"spacing": [1.0, 1.0, 1.0]}}')  # as the command line does
+    with pytest.raises(Exception) as raised:
+        segment(case, tmp_path / "other", tmp_path / "run" / "model.pt")
+    mistake = "was trained with spacing [1.0, 1.0, 1.0], not [2.0, 2.0, 2.0]; give --spacing '[1.0, 1.0, 1.0]'"
+    assert mistake in str(user_error_behind(raised.value))
+    assert not (tmp_path / "other").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -272,7 +287,8 @@ def test_the_wiring_that_stands_twice_is_the_same():
     )
     assert train["network_def"] == inference["network_def"]
     assert train["network"] == inference["network"]
-    assert train["patch_size"] == inference["patch_size"]
+    for knob in ("spacing", "patch_size"):
+        assert train[knob] == inference[knob]
     parser = ConfigParser(train)
     parser.resolve_macro_and_relative_ids()
     validated = [t for t in parser["validate::preprocessing::transforms"] if t["keys"] != "label"]

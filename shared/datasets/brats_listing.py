@@ -41,10 +41,10 @@ def list_brats_cases(
             one name: each 3-D file of unknown name is a case with this modality alone.
 
     Returns:
-        Sorted cases ``{"id", "image", "image_file", "channel_order"}``, with ``mask`` where a file tells the brain,
+        Sorted cases ``{"id", "image", "file", "channel_order"}``, with ``mask`` where a file tells the brain,
         for ``LoadModalitiesd``. The id is the name of the case; of a 4-D file of unknown name it is the path below
         ``dataset_dir`` without the suffix, and without ``imagesTs``. ``image`` is a file, or a list with a file for
-        each modality; ``image_file`` names the case for a person.
+        each modality; ``file`` names the case for a person.
 
     Raises:
         UserError: ``channel_order`` is wrong, nothing is there, or the names tell that something would go wrong: then
@@ -158,7 +158,7 @@ def _entry(case: Case, order: list[str]) -> dict[str, Any]:
     return {
         "id": case.id,
         "image": files[0] if is_one else files,
-        "image_file": str(_place(case)),
+        "file": str(_place(case)),
         "channel_order": order if is_one else case.channel_order,
     } | ({"mask": str(case.files["mask"])} if "mask" in case.files else {})
 

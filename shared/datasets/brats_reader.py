@@ -98,7 +98,7 @@ class LoadTumourd(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         item = dict(data)
-        convention = str(item.get("label_convention", self.label_convention))
+        convention = str(item.pop("label_convention", self.label_convention))
         for key in self.key_iterator(item):
             path = item[key]
             if convention not in CONVENTIONS:

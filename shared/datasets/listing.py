@@ -24,7 +24,7 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
         skip_existing: leave out pictures whose label map and row in ``findings.csv`` are already there.
 
     Returns:
-        Sorted cases ``{"id", "image", "image_file"}``; the id is the path below the folder without its suffix.
+        Sorted cases ``{"id", "image", "file"}``; the id is the path below the folder without its suffix.
 
     Raises:
         UserError: no such folder, no picture in it, or two pictures whose results would have one name.
@@ -63,7 +63,7 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
     if done:
         logging.getLogger(__name__).info("%d of %d pictures are done already", len(done), len(files))
     return [
-        {"id": name, "image": str(file), "image_file": str(file)}
+        {"id": name, "image": str(file), "file": str(file)}
         for name, file in names.items()
         if file.relative_to(root).as_posix() not in done
     ]

@@ -24,6 +24,7 @@ from .trained_run import evaluate_run, read_run
 __all__ = ["half_precision", "release_run"]
 
 LARGEST_MB = 25.0
+TRAINED_FOR = ("spacing", "patch_size")  # knobs of a run that its weights are used with
 
 
 def half_precision(network: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -57,8 +58,8 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
     Writes ``models/model.pt`` in half precision, evaluates exactly that file with the bundle's ``evaluate.json`` on the
     fold that the run held out, and writes what came out to ``results/<bundle>/shipped``, to ``metadata.json`` (figures,
     version, changelog) and between the marks of the model card ``docs/README.md``, see ``Card``. A run that has been
-    calibrated brings its threshold along: the weights are evaluated at it, and it becomes that of ``train.json`` and
-    ``inference.json``, where nothing else changes.
+    calibrated brings its threshold along, and one on volumes the size of voxels and windows: the weights are evaluated
+    with them, and they become those of ``train.json`` and ``inference.json``, where nothing else changes.
 
     Args:
         run: folder of a finished training.
@@ -80,7 +81,10 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
     card = read_card(card_file.read_text(encoding="utf-8"), str(card_file))
     version = version or _next_version(metadata["version"])
     threshold = read_calibration(trained)
-    changed = {} if threshold is None else _with_threshold(configs, threshold)
+    knobs = {name: config[name] for name in TRAINED_FOR if name in config}
+    if threshold is not None:
+        knobs["threshold"] = threshold
+    changed = _with_knobs(configs, knobs)
     shipped = Path(results) / bundle.name / "shipped"
 
     with tempfile.TemporaryDirectory(dir=run) as workplace:
@@ -90,9 +94,7 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
             raise UserError(
                 f"release: {run}/model.pt takes {size:.1f} MB in half precision, more than {LARGEST_MB:.0f}"
             )
-        options: dict[str, Any] = {"split": "fold" if config["fold"] >= 0 else "validation", "checkpoint": model}
-        if threshold is not None:
-            options["threshold"] = threshold
+        options = {"split": "fold" if config["fold"] >= 0 else "validation", "checkpoint": model, **knobs}
         folder = evaluate_run(trained, [configs / "train.json", configs / "evaluate.json"], scores, options)
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         summary["checkpoint"] = f"{bundle.name}/models/model.pt, version {version}"
@@ -121,17 +123,24 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
     atomic_write_text(card_file, card.filled(summary))
     lines = [f"{bundle}/models/model.pt  {size:.1f} MB, version {version}", told, str(shipped)]
     if changed:
-        lines.append(f"threshold {threshold!r}, as calibrated, in {' and '.join(str(file) for file in changed)}")
+        adopted = ", ".join(f"{name} {value!r}" for name, value in knobs.items())
+        lines.append(f"{adopted}, as of the run, in {' and '.join(str(file) for file in changed)}")
     return "\n".join([*lines, f"evaluated with {configs}/train.json and evaluate.json, --fold {config['fold']}"])
 
 
-def _with_threshold(configs: Path, threshold: float) -> dict[Path, str]:
-    """Text of the bundle's two complete configurations with another threshold."""
-    files = [configs / name for name in ("train.json", "inference.json")]
-    try:
-        return {file: set_knob(file.read_text(encoding="utf-8"), "threshold", threshold) for file in files}
-    except ValueError as error:
-        raise UserError(f'release: no "threshold" to set at the top of {files[0]} or {files[1].name}') from error
+def _with_knobs(configs: Path, knobs: Mapping[str, Any]) -> dict[Path, str]:
+    """Text of those of the bundle's two complete configurations in which ``knobs`` have other values."""
+    changed = {}
+    for file in (configs / "train.json", configs / "inference.json"):
+        text = before = file.read_text(encoding="utf-8")
+        for name, value in knobs.items():
+            try:
+                text = set_knob(text, name, value)
+            except ValueError as error:
+                raise UserError(f'release: no "{name}" to set at the top of {file}') from error
+        if text != before:
+            changed[file] = text
+    return changed
 
 
 def _network(bundle: Path, checkpoint: Path, config: Mapping[str, Any]) -> torch.nn.Module:

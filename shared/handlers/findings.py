@@ -139,7 +139,7 @@ class PictureFindings(FindingsHandler):
             self.input_dir = self.input_dir.parent
 
     def name(self, item: dict[str, Any]) -> str:
-        return Path(item["image_file"]).relative_to(self.input_dir).as_posix()
+        return Path(item["file"]).relative_to(self.input_dir).as_posix()
 
     def is_current(self, name: str) -> bool:
         return (self.input_dir / name).is_file()

@@ -79,7 +79,7 @@ class SaveDefects(PictureFindings):
         probability = channels[0]
         score = probability.max()
         if np.isnan(score):  # would be above no threshold, and the picture OK
-            raise UserError(f"{item['image_file']}: the network gave NaN; try --amp False, or check its weights")
+            raise UserError(f"{item['file']}: the network gave NaN; try --amp False, or check its weights")
         found = Regions(probability, self.threshold, self.min_area)
         defects = measure_defects(found.regions)
         decision = "NG" if defects else "OK"

@@ -47,7 +47,7 @@ class SaveInstances(PictureFindings):
         instances = rows_first(output["pred"])[0]
         if instances.max() > MOST_INSTANCES:
             raise UserError(
-                f"{item['image_file']}: {instances.max()} instances do not fit into 16 bit; cut the picture"
+                f"{item['file']}: {instances.max()} instances do not fit into 16 bit; cut the picture"
             )
         self._write(target, "seg", instances.astype(np.uint16))
         raw, probability = rows_first(item["raw"]), rows_first(output["probability"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ __all__ = ["SaveTumours", "check_tumours", "doubts", "tumour_volumes"]
 FULL_SCALE = 32767  # a probability of 1 as it is stored
 COMPRESSION = 3  # of gzip; more takes long for probabilities
 MOST_FILLED = 0.85  # share of voxels that are not 0; a brain fills half of its box, and three quarters of some slabs
-FAR_FROM_1_MM = 1.5  # times or more
+COARSE = 1.5  # times or more what the network sees
 
 
 class SaveTumours(FindingsHandler):
@@ -42,7 +42,8 @@ class SaveTumours(FindingsHandler):
         skip_existing: keep the rows of an earlier run whose label maps are there.
         label_convention: how the labels are numbered, ``2019`` (1 core, 2 oedema, 4 enhancing), ``2023`` (1, 2, 3) or
             ``decathlon`` (2, 1, 3).
-        patch_size: voxels that the network sees at once; a case with a shorter side gets a warning.
+        spacing: sides in mm of the voxels that the network sees; a case of far coarser ones gets a warning.
+        patch_size: how many of them it sees at once; a case that is thinner gets a warning.
 
     Raises:
         UserError: the convention is none of these.
@@ -57,7 +58,8 @@ class SaveTumours(FindingsHandler):
         save_overlay: bool = False,
         skip_existing: bool = False,
         label_convention: str = "2019",
-        patch_size: Sequence[int] = (),
+        spacing: Sequence[float] = (1.0, 1.0, 1.0),
+        patch_size: Sequence[int] = (0, 0, 0),
     ) -> None:
         super().__init__(output_dir, save_probability, save_overlay, skip_existing)
         unique = [name for name, known in CONVENTIONS.items() if len({*known.values()}) == len(known)]
@@ -65,7 +67,7 @@ class SaveTumours(FindingsHandler):
             raise UserError(f"label_convention: {label_convention!r} is none of {', '.join(unique)}")
         stored = {inside: number for number, inside in CONVENTIONS[label_convention].items()}
         self.numbers = np.array([stored[inside] for inside in range(len(stored))], np.uint8)
-        self.patch_size = tuple(patch_size)
+        self.spacing, self.patch_size = tuple(spacing), tuple(patch_size)
 
     def name(self, item: dict[str, Any]) -> str:
         return item["id"]
@@ -89,7 +91,7 @@ class SaveTumours(FindingsHandler):
             shapes = f"pred {labels.shape} and probability {probability.shape}"
             raise ValueError(f"labels and probability must lie on the grid {tuple(grid)} of the input, got {shapes}")
         if np.isnan(probability).any():
-            raise UserError(f"{item['image_file']}: the network gave NaN; try --amp False, or check its weights")
+            raise UserError(f"{item['file']}: the network gave NaN; try --amp False, or check its weights")
         if self.save_probability:
             stored = np.rint(FULL_SCALE * np.moveaxis(probability, 0, -1)).astype(np.int16)
             self._write_volume(target, "prob", stored, raw, 1 / FULL_SCALE)
@@ -99,7 +101,7 @@ class SaveTumours(FindingsHandler):
         volumes = tumour_volumes(labels[0], raw.affine.numpy())
         return [
             {f"volume_{region}_ml": f"{volume:.3f}" for region, volume in volumes.items()}
-            | {"warnings": "; ".join(doubts(raw, volumes["wt"], self.patch_size))}
+            | {"warnings": "; ".join(doubts(raw, volumes["wt"], self.spacing, self.patch_size))}
         ]
 
     def _write_volume(
@@ -146,13 +148,16 @@ def tumour_volumes(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
     return {region: float(round(counts[[*numbers]].sum() * voxel, 9)) for region, numbers in REGIONS.items()}
 
 
-def doubts(raw: MetaTensor, tumour: float, patch_size: Sequence[int] = ()) -> Iterator[str]:
+def doubts(
+    raw: MetaTensor, tumour: float, spacing: Sequence[float] = (1.0, 1.0, 1.0), patch_size: Sequence[int] = (0, 0, 0)
+) -> Iterator[str]:
     """What makes the result of a case doubtful, in words.
 
     Args:
         raw: the image as ``LoadModalitiesd`` gave it.
         tumour: volume found, in ml.
-        patch_size: voxels that the network sees at once.
+        spacing: sides of the voxels that the network sees, in mm.
+        patch_size: how many of them it sees at once.
 
     Shape:
         ``raw`` (4, W, H, D).
@@ -166,7 +171,12 @@ def doubts(raw: MetaTensor, tumour: float, patch_size: Sequence[int] = ()) -> It
     if filled > MOST_FILLED:
         yield f"background is not 0 ({filled:.0%} of the voxels are not); is the skull removed?"
     sides = np.linalg.norm(raw.affine.numpy()[:3, :3], axis=0)
-    if max(sides.max(), 1 / sides.min()) >= FAR_FROM_1_MM:
-        yield f"voxels of {'x'.join(f'{side:.3g}' for side in sides)} mm, far from 1 mm"
-    if patch_size and min(raw.shape[1:]) < min(patch_size):
-        yield f"only {min(raw.shape[1:])} slices, the network sees {min(patch_size)}"
+    if sides.max() >= COARSE * max(spacing):
+        yield f"voxels of {_by(sides)} mm, the network sees {_by(spacing)} mm"
+    thinnest, seen = min(sides * raw.shape[1:]), min(np.multiply(patch_size, spacing))
+    if thinnest < seen:
+        yield f"only {thinnest:.3g} mm thick, the network sees {seen:.3g} mm"
+
+
+def _by(sides: Iterable[float]) -> str:
+    return "x".join(f"{side:.3g}" for side in sides)

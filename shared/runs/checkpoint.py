@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import logging
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +18,26 @@ from ..errors import UserError
 __all__ = ["load_checkpoint", "load_checkpoints", "load_pretrained"]
 
 
-def load_checkpoint(path: str | Path, network: torch.nn.Module, option: str = "checkpoint") -> None:
+def load_checkpoint(
+    path: str | Path,
+    network: torch.nn.Module,
+    option: str = "checkpoint",
+    trained_with: Mapping[str, Any] | None = None,
+) -> None:
     """Load ``path`` into ``network``, strictly; half-precision weights become the network's own precision.
 
     Args:
         path: a state dict, or a dictionary that holds one under ``model`` or ``network``.
         network: the network to fill.
         option: what named the file, for messages.
+        trained_with: knobs that must be what they were in training, where the ``run.json`` of a training stands beside
+            the file and names them: with others the network would see what it has not learned from.
 
     Raises:
-        UserError: the file is not there, cannot be read, or belongs to another network.
+        UserError: the file is not there, cannot be read, belongs to another network, or was trained with other knobs.
     """
     state = _read_state(option, path)
+    _refuse_other_knobs(option, Path(path), trained_with or {})
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
@@ -36,21 +46,24 @@ def load_checkpoint(path: str | Path, network: torch.nn.Module, option: str = "c
         raise UserError(f"{option}: {path} belongs to another network; {remedy} ({reason})") from error
 
 
-def load_checkpoints(paths: Sequence[str | Path], networks: torch.nn.ModuleList) -> None:
+def load_checkpoints(
+    paths: Sequence[str | Path], networks: torch.nn.ModuleList, trained_with: Mapping[str, Any] | None = None
+) -> None:
     """Load each of ``paths`` into a network of its own, as ``load_checkpoint`` does.
 
     Args:
         paths: one for each network.
         networks: one network; copies of it are added.
+        trained_with: as for ``load_checkpoint``.
 
     Raises:
-        UserError: there is no path, or a file is not there, cannot be read, or belongs to another network.
+        UserError: there is no path, or a file is not what ``load_checkpoint`` takes.
     """
     if not isinstance(paths, list | tuple) or not paths or not all(isinstance(path, str | Path) for path in paths):
         raise UserError(f"checkpoints: {paths!r} will not do; take a list of files: --checkpoints \"['a.pt','b.pt']\"")
     networks.extend(copy.deepcopy(networks[0]) for _ in paths[1:])
     for path, network in zip(paths, networks, strict=True):
-        load_checkpoint(path, network, "checkpoints")
+        load_checkpoint(path, network, "checkpoints", trained_with)
 
 
 def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
@@ -73,6 +86,15 @@ def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
     logger.info("pretrained: %d of %d tensors taken from %s", len(loaded), len(loaded) + len(left), path)
     for name in left:
         logger.info("pretrained: not taken: %s", name)
+
+
+def _refuse_other_knobs(option: str, path: Path, knobs: Mapping[str, Any]) -> None:
+    record = path.with_name("run.json")
+    config = (json.loads(record.read_text(encoding="utf-8")).get("config") or {}) if record.is_file() else {}
+    for name, value in knobs.items():
+        if (was := config.get(name, value)) != value:
+            remedy = f"give --{name} {shlex.quote(json.dumps(was))}"
+            raise UserError(f"{option}: {path} was trained with {name} {was}, not {value}; {remedy}")
 
 
 def _read_state(option: str, path: str | Path) -> Any:

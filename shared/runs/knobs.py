@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -21,6 +22,11 @@ def _is_number(value: Any) -> bool:
 def _is_patch(value: Any) -> bool:
     sides = value if isinstance(value, (list, tuple)) else []
     return len(sides) == 3 and all(_is_whole(side) and side > 0 and side % 32 == 0 for side in sides)
+
+
+def _is_spacing(value: Any) -> bool:
+    sides = value if isinstance(value, (list, tuple)) else []
+    return len(sides) == 3 and all(_is_number(side) and 0 < side < math.inf for side in sides)
 
 
 class Rule(NamedTuple):
@@ -43,6 +49,7 @@ RULES = (
     Rule(frozenset({"threshold"}), "a probability from 0 to less than 1", lambda v: _is_number(v) and 0 <= v < 1),
     Rule(frozenset({"cache_rate"}), "a share between 0 and 1", lambda v: _is_number(v) and 0 <= v <= 1),
     Rule(frozenset({"overlap"}), "a share from 0 to less than 1", lambda v: _is_number(v) and 0 <= v < 1),
+    Rule(frozenset({"spacing"}), "three sides of a voxel in mm, such as [1,1,1]", _is_spacing),
     Rule(frozenset({"patch_size"}), "three multiples of 32, such as [96,96,96]", _is_patch),
     Rule(
         frozenset({"channel_order"}),

@@ -51,11 +51,11 @@ def test_all_layouts_with_and_without_labels(tmp_path: Path) -> None:
     a, b, c, d, scan = cases.values()
     folder = tmp_path / "HGG" / "a"
     files = [str(folder / f"a_{name}.nii.gz") for name in ("t1", "t1ce", "t2", "FLAIR")]
-    assert a == {"id": "a", "image": files, "image_file": str(folder), "channel_order": FOUR}
+    assert a == {"id": "a", "image": files, "file": str(folder), "channel_order": FOUR}
     assert (b["channel_order"], len(b["image"])) == (["t1", "flair"], 2)
     assert (c["image"], c["mask"]) == ([str(tmp_path / "c/Flair.mha")], str(tmp_path / "c/brainmask.mha"))
     assert d == {"id": "d", "channel_order": DECATHLON} | dict.fromkeys(
-        ("image", "image_file"), str(tmp_path / "imagesTs/d.nii.gz")
+        ("image", "file"), str(tmp_path / "imagesTs/d.nii.gz")
     )
     assert scan["image"] == str(tmp_path / "x/scan.nii")
 

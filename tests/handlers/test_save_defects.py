@@ -25,7 +25,7 @@ def inspect(tmp_path, pictures, **options):
         engine.state.batch = [
             {
                 "id": name.rpartition(".")[0],
-                "image_file": str(tmp_path / "in" / name),
+                "file": str(tmp_path / "in" / name),
                 "image": 200 * probability + 3,
                 "error": error,
             }
@@ -170,7 +170,7 @@ def test_the_verdict_s_corner_is_as_if_written_on_the_whole(shape):
 
 def test_a_picture_is_let_go_of_before_the_next_is_read(tmp_path):
     engine = Engine(lambda engine, item: None)
-    engine.state.batch = [{"id": "a", "image_file": str(tmp_path / "a.png"), "error": "broken"}]
+    engine.state.batch = [{"id": "a", "file": str(tmp_path / "a.png"), "error": "broken"}]
     engine.state.output = [{"pred": torch.zeros(1, 1, 1)}]
     SaveDefects(tmp_path, tmp_path / "out").save(engine)
     assert engine.state.batch == engine.state.output == []
@@ -184,7 +184,7 @@ def test_wrong_arguments(tmp_path, wrong):
 
 def test_several_channels_are_refused(tmp_path):
     engine = Engine(lambda engine, item: None)
-    engine.state.batch = [{"id": "a", "image_file": str(tmp_path / "a.png"), "error": ""}]
+    engine.state.batch = [{"id": "a", "file": str(tmp_path / "a.png"), "error": ""}]
     engine.state.output = [{"pred": torch.zeros(2, 1, 1)}]
     with pytest.raises(ValueError, match="pred must have one channel, got 2"):
         SaveDefects(tmp_path, tmp_path / "out").save(engine)

@@ -20,7 +20,7 @@ def segment(tmp_path, labels, errors, **options):
         engine.state.batch = [
             {
                 "id": name,
-                "image_file": str(tmp_path / "in" / f"{name}.tif"),
+                "file": str(tmp_path / "in" / f"{name}.tif"),
                 "image": picture / 10,
                 "raw": picture,
                 "error": error,

@@ -136,7 +136,7 @@ def test_numbering_and_volumes_by_hand(tmp_path: Path, convention: str, numbers:
     whole, core = 8 * 6 * 6, 5 * 4 * 4
     expected = [f"{count * voxel:.3f}" for count in (whole, core, core - 2 * 2 * 3)]
     assert [row[f"volume_{region}_ml"] for region in ("wt", "tc", "et")] == expected
-    assert row["warnings"] == "voxels of 1.1x0.9x2.5 mm, far from 1 mm"
+    assert row["warnings"] == "voxels of 1.1x0.9x2.5 mm, the network sees 1x1x1 mm"
     assert row["error"] == ""
 
 
@@ -184,24 +184,26 @@ def raw_of(values: np.ndarray, present: list[bool], affine: np.ndarray = LPS) ->
 def test_doubts() -> None:
     sound = np.zeros((4, 10, 10, 10), np.float32)
     sound[:, :, :, :8] = 1
-    assert list(doubts(raw_of(sound, [True] * 4), 3.5, (10, 10, 10))) == []
+    assert list(doubts(raw_of(sound, [True] * 4), 3.5, patch_size=(10, 10, 10))) == []
     noisy = sound.copy()
     noisy[1, :, :, 8] = -1
-    thin = np.diag([0.5, 1, 1, 1])
-    assert list(doubts(raw_of(noisy, [False, True, True, False], thin), 0, (32, 12, 11))) == [
+    thick = np.diag([0.5, 1, 1.5, 1])
+    assert list(doubts(raw_of(noisy, [False, True, True, False], thick), 0, (1, 1, 1), (6, 12, 6))) == [
         "modalities missing: t1, flair",
         "no tumour found",
         "background is not 0 (90% of the voxels are not); is the skull removed?",
-        "voxels of 0.5x1x1 mm, far from 1 mm",
-        "only 10 slices, the network sees 11",
+        "voxels of 0.5x1x1.5 mm, the network sees 1x1x1 mm",
+        "only 5 mm thick, the network sees 6 mm",
     ]
+    thick[2, 2] = 2.9
+    assert list(doubts(raw_of(sound, [True] * 4, thick), 1, (2, 2, 2), (2, 4, 3))) == []
 
 
 def save(tmp_path: Path, shape: tuple[int, ...], probability: float) -> str:
     """What the table says of a case with this label map and probability."""
     raw = raw_of(np.ones((4, 3, 4, 5), np.float32), [True] * 4)
     engine = Engine(lambda engine, item: None)
-    engine.state.batch = [{"id": "a", "image_file": "a", "raw": raw, "error": ""}]
+    engine.state.batch = [{"id": "a", "file": "a", "raw": raw, "error": ""}]
     engine.state.output = [{"pred": torch.zeros(shape), "probability": torch.full((3, 3, 4, 5), probability)}]
     handler = SaveTumours(tmp_path / "out")
     handler.save(engine)

@@ -26,6 +26,18 @@ def test_weights(tmp_path):
     assert torch.equal(network.weight, half["weight"].float())
 
 
+def test_knobs_of_the_training_are_kept(tmp_path):
+    network = torch.nn.Linear(3, 2)
+    torch.save(network.state_dict(), tmp_path / "x.pt")
+    load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
+    (tmp_path / "run.json").write_text('{"config": {"spacing": [1.0, 1.0, 1.0]}}')
+    load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [1, 1, 1], "unheard_of": 3})
+    with pytest.raises(UserError, match=r"was trained with spacing .*; give --spacing '\[1.0, 1.0, 1.0\]'"):
+        load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
+    (tmp_path / "run.json").write_text('{"config": null}')
+    load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
+
+
 @pytest.mark.parametrize("content", [b"", b"some text", b"\x80\x04."])
 def test_files_of_another_kind(tmp_path, content):
     (tmp_path / "x.pt").write_bytes(content)
