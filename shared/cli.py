@@ -16,7 +16,7 @@ from .cli_data import (
     synthesize_dsb,
 )
 from .command_line import UsageError, run_command
-from .errors import UserError
+from .errors import user_error_behind
 
 __all__ = ["main"]
 
@@ -223,9 +223,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("interrupted; nothing half-written is left", file=sys.stderr)
         return 130
+    except Exception as error:  # MONAI wraps a person's mistake in errors of its own
+        if not (mistake := user_error_behind(error)):
+            raise
+        print(f"error: {mistake}", file=sys.stderr)
+        return 1

@@ -71,7 +71,7 @@ def _choose(word: str, known: Iterable[str], what: str) -> str:
     if word in known:
         return word
     near = difflib.get_close_matches(word, list(known), n=1)
-    hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
+    hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}."
     raise UsageError(f"no {what} {word!r}{hint} See {PROGRAM} --help")
 
 
@@ -87,7 +87,7 @@ def _check(command: Command, rest: list[str], see: str) -> None:
         name, equals, value = word[2:].partition("=")
         if name not in parameters:
             near = difflib.get_close_matches(name, list(parameters), n=1, cutoff=0.0)[0]
-            raise UsageError(f"no option --{name}; did you mean --{near}? See {see}")
+            raise UsageError(f"no option --{name}; did you mean --{near.rstrip('_')}? See {see}")
         if (
             not equals
             and _is_switch(parameters[name])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["UserError", "user_error_behind"]
 
 
@@ -14,7 +16,15 @@ class UserError(ValueError):
 
 
 def user_error_behind(error: BaseException | None) -> UserError | None:
-    """The person's mistake behind an error that libraries have wrapped in their own, None if there is none."""
+    """The person's mistake behind an error that libraries have wrapped in their own, None if there is none.
+
+    Of what went wrong in a process that loads data PyTorch hands on the text alone.
+    """
+    texts = []
     while error is not None and not isinstance(error, UserError):
+        texts.append(str(error))
         error = error.__cause__ or error.__context__
+    if error is None:
+        told = re.search(rf"^(?:\w+\.)*{UserError.__name__}: (.+)$", "\n".join(texts), flags=re.MULTILINE)
+        return UserError(told[1]) if told else None
     return error

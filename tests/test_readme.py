@@ -74,14 +74,16 @@ def test_the_commands_of_the_readme(workplace):
     assert (workplace / "runs" / "scores" / "fold_0" / "summary.json").is_file()
 
 
-@pytest.mark.parametrize(("bundle", "pictures"), [("unet_dsb", "my_images"), ("unet_industrial", "my_surfaces")])
-def test_the_weights_shipped_segment_from_a_foreign_folder(workplace, bundle, pictures):
+@pytest.mark.parametrize(
+    ("bundle", "data"), [("unet_dsb", "my_images"), ("unet_industrial", "my_surfaces"), ("unet3d_brats", "my_cases")]
+)
+def test_the_weights_shipped_segment_from_a_foreign_folder(workplace, bundle, data):
     (workplace / "bundles").unlink()
     folder, elsewhere = ROOT / "bundles" / bundle, workplace / "elsewhere"
     elsewhere.mkdir()
     words = ["--config_file", folder / "configs" / "inference.json", "--bundle_root", folder, "--device", "cpu"]
-    run_command(elsewhere, *words, "--dataset_dir", f"../{pictures}", "--output_dir", "out")
-    assert list((elsewhere / "out").glob("*_seg.png"))
+    run_command(elsewhere, *words, "--dataset_dir", f"../{data}", "--output_dir", "out")
+    assert list((elsewhere / "out").glob("*_seg.*"))
 
 
 def test_every_knob_the_readme_names_exists():
@@ -116,6 +118,7 @@ def test_a_mistake_on_monai_s_command_line_is_one_line(workplace):
 FIGURES = {
     "unet_dsb": ("dice", "iou", "dsb_score", "ap50"),
     "unet_industrial": ("dice_defective", "IoU_THS_0.5", "true_positive_rate", "true_negative_rate"),
+    "unet3d_brats": ("dice_wt", "dice_tc", "dice_et", "dice_mean"),
 }
 
 

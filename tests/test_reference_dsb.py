@@ -9,6 +9,8 @@ from monai.bundle import ConfigParser
 from PIL import Image
 from running import ROOT, SMALL, TRAINING, run_bundle, table
 
+from shared.errors import user_error_behind
+
 CONFIGS = ROOT / "bundles" / "unet_dsb" / "configs"
 
 
@@ -75,9 +77,13 @@ def test_it_trains_reports_the_pooled_figure_and_segments(nuclei, tmp_path, arch
     pictures = tmp_path / "in"
     pictures.mkdir()
     Image.fromarray(np.arange(61 * 43, dtype=np.uint16).reshape(61, 43).astype(np.uint8)).save(pictures / "a.png")
+    (pictures / "b.png").write_bytes(b"\x89PNG cut short")
     options = SMALL | {"dataset_dir": pictures, "output_dir": output, "arch": f"shared.networks.{arch}"}
     checkpoint = tmp_path / "run" / "model.pt"
-    run_bundle("unet_dsb", ["inference", "reference_inference"], checkpoint=checkpoint, save_overlay=True, **options)
+    configs = ["inference", "reference_inference"]
+    with pytest.raises(Exception) as raised:
+        run_bundle("unet_dsb", configs, checkpoint=checkpoint, save_overlay=True, **options)
+    assert "1 of 2 pictures could not be segmented" in str(user_error_behind(raised.value))
     with Image.open(output / "a_seg.png") as mask:
         assert mask.size == (43, 61)
 

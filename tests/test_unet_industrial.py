@@ -13,7 +13,7 @@ from running import FEATURES, ROOT, SMALL, TRAINING, run_bundle, table
 from shared.errors import user_error_behind
 
 CONFIGS = ROOT / "bundles" / "unet_industrial" / "configs"
-SMALLER = {"train::random_transforms::0::spatial_size": [96, 96]}
+SMALLER = {"patch_size": [96, 96]}
 THRESHOLDS = ("0.05", "0.125", "0.25", "0.5", "0.75", "0.85", "0.95", "0.99")
 
 

@@ -15,7 +15,6 @@ from monai.utils import BundleProperty, BundlePropertyConfig
 from running import DATA, ROOT
 
 BUNDLES = sorted(folder.name for folder in (ROOT / "bundles").iterdir())
-WITHOUT_WEIGHTS = {"unet3d_brats"}  # to be emptied by the release of its weights
 LARGEST = 25 * 2**20  # bytes; the zoo keeps larger files elsewhere
 
 TEXT, OBJECT = {"type": "string", "minLength": 1}, {"type": "object", "minProperties": 1}
@@ -105,9 +104,8 @@ def test_the_versions_are_those_of_the_requirements(bundle):
 
 
 def test_the_files_are_those_that_the_zoo_expects(bundle):
-    for name in ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/inference.json"):
+    for name in ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/inference.json", "models/model.pt"):
         assert (bundle / name).stat().st_size, name
-    assert (bundle / "models" / "model.pt").is_file() == (bundle.name not in WITHOUT_WEIGHTS)
     for file in bundle.rglob("*"):
         assert file.is_dir() or file.stat().st_size <= LARGEST, file
     assert not [file for file in bundle.rglob("*") if file.suffix in (".py", ".pyc")]
@@ -161,10 +159,9 @@ def test_the_networks_are_the_same_and_fit_metadata_and_weights(bundle):
         device="cpu",
         bundle_root=str(bundle),
     )
-    if bundle.name not in WITHOUT_WEIGHTS:
-        weights = torch.load(bundle / "models" / "model.pt", weights_only=True)
-        assert inference.get_parsed_content("network_def").load_state_dict(weights, strict=True)
-        assert all(torch.isfinite(value).all() for value in weights.values())
+    weights = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    assert inference.get_parsed_content("network_def").load_state_dict(weights, strict=True)
+    assert all(torch.isfinite(value).all() for value in weights.values())
 
 
 @pytest.mark.parametrize("configs", [["inference"], ["train"], ["train", "evaluate"]], ids="+".join)

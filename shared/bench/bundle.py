@@ -44,8 +44,8 @@ def bench(
 ) -> dict[str, Any]:
     """Measure a bundle beside plain float32 in one run.
 
-    ``train`` is a whole step (network, the bundle's loss, gradient, optimiser) and ``infer`` a call of the network,
-    both on generated batches; ``data`` is the loader of ``train.json`` with its real data.
+    ``train`` is a whole step (network, the bundle's loss, gradient, SGD with momentum) and ``infer`` a call of the
+    network, both on generated batches; ``data`` is the loader of ``train.json`` with its real data.
 
     Args:
         bundle: folder of the bundle.
@@ -80,7 +80,7 @@ def bench(
     if not (configs / "train.json").is_file():
         raise UserError(f"bundle: {bundle} has no configs/train.json; name the folder of a bundle")
     if min(batch_size, steps, *size) < 1 or warmup < 0:
-        raise UserError("batch_size, size and steps: take whole numbers of 1 or more")
+        raise UserError("batch_size, size and steps: take whole numbers of 1 or more; warmup: 0 or more")
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     torch.manual_seed(seed)
     parser = ConfigParser()

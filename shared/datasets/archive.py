@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from .faults import Fault
+from .walk import walk_folder
 
 __all__ = [
     "NOT_READ",
@@ -57,6 +57,8 @@ def list_members(source: Path, wanted: str, deepest: int) -> list[Member]:
     try:
         with zipfile.ZipFile(source) as archive:
             return [Member(info.filename, info.file_size) for info in archive.infolist()]
+    except PermissionError as error:
+        raise UserError(f"source: {source} may not be read; give yourself the right to") from error
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise UserError(
             f"source: {source} is not a zip, or a download that was cut short ({error}); download it again"
@@ -64,8 +66,7 @@ def list_members(source: Path, wanted: str, deepest: int) -> list[Member]:
 
 
 def _walk(root: Path, deepest: int) -> Iterator[Member]:
-    for folder, subfolders, files in os.walk(root, followlinks=True):
-        here = Path(folder)
+    for here, subfolders, files in walk_folder(root):
         if len(here.relative_to(root).parts) == deepest:
             subfolders.clear()
         for name in subfolders:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import UserError
 from .faults import Fault
 from .picture import PICTURE_SUFFIXES
+from .walk import walk_folder
 
 __all__ = ["MASK_ENDINGS", "Pair", "Pairs", "find_pairs"]
 
@@ -96,7 +97,7 @@ def find_pairs(images: Path, masks: Path, missing: str = "error", output: Path |
 def _by_id(root: Path, leave_out: Sequence[Path], found: Pairs) -> dict[str, Path]:
     """The pictures below ``root``; hidden files do not count."""
     files: dict[str, Path] = {}
-    for file in sorted(root.rglob("*")):
+    for file in sorted(folder / name for folder, _, names in walk_folder(root) for name in names):
         inside = file.relative_to(root)
         if not file.is_file() or any(part.startswith(".") for part in inside.parts):
             continue

@@ -58,7 +58,7 @@ class Card(NamedTuple):
             if by.startswith("by_"):
                 groups |= found
         names = self.names or [name for name in summary["undefined"] if not re.fullmatch(r".*_\d+", name)]
-        lines = [f"| pictures | number | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
+        lines = [f"| cases | number | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
         for group, values in groups.items():
             cells = ["-" if values.get(name) is None else f"{values[name]:.3f}" for name in names]
             lines.append(f"| {group} | {values['cases']} | {' | '.join(cells)} |")

@@ -15,7 +15,6 @@ import torch
 from monai.bundle import ConfigParser
 from monai.inferers import Inferer, SimpleInferer
 from monai.networks.utils import convert_to_onnx
-from monai.utils import convert_to_tensor
 
 from ..atomic import atomic_path
 from ..errors import UserError, user_error_behind
@@ -206,7 +205,7 @@ def _pictures(parser: ConfigParser, pictures: str | Path, output: Path) -> Examp
         for item in dataset:
             if error := item.get("error"):
                 raise UserError(f"pictures: {error}")
-            yield convert_to_tensor(item["image"], track_meta=False)[None]
+            yield item["image"][None]  # with its mean and deviation, if its normalisation was put off
 
     return Examples(f"pictures of {pictures}", parser.get_parsed_content("inferer"), read())
 

@@ -40,7 +40,7 @@ def half_precision(network: torch.nn.Module) -> dict[str, torch.Tensor]:
         Names and tensors on the CPU.
 
     Raises:
-        ValueError: a weight is not finite, or too large for half precision.
+        UserError: a weight is not finite, or too large for half precision.
     """
     parameters = dict(network.named_parameters())
     state = {}
@@ -48,7 +48,7 @@ def half_precision(network: torch.nn.Module) -> dict[str, torch.Tensor]:
         tensor = value.detach().cpu().contiguous()
         state[name] = tensor.half() if name in parameters else tensor
         if not torch.isfinite(state[name]).all():
-            raise ValueError(f"{name} holds a value that half precision does not")
+            raise UserError(f"release: {name} holds a value that half precision does not; train anew, or --amp False")
     return state
 
 
@@ -81,7 +81,8 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
     card = read_card(card_file.read_text(encoding="utf-8"), str(card_file))
     version = version or _next_version(metadata["version"])
     threshold = read_calibration(trained)
-    knobs = {name: config[name] for name in TRAINED_FOR if name in config}
+    used = json.loads((configs / "inference.json").read_text(encoding="utf-8")).keys()
+    knobs = {name: config[name] for name in TRAINED_FOR if name in used & config.keys()}
     if threshold is not None:
         knobs["threshold"] = threshold
     changed = _with_knobs(configs, knobs)
@@ -92,7 +93,8 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
         torch.save(half_precision(_network(bundle, run / "model.pt", config)), model)
         if (size := model.stat().st_size / 1e6) > LARGEST_MB:
             raise UserError(
-                f"release: {run}/model.pt takes {size:.1f} MB in half precision, more than {LARGEST_MB:.0f}"
+                f"release: {run}/model.pt takes {size:.1f} MB in half precision, more than {LARGEST_MB:.0f}; "
+                "train a narrower network"
             )
         options = {"split": "fold" if config["fold"] >= 0 else "validation", "checkpoint": model, **knobs}
         folder = evaluate_run(trained, [configs / "train.json", configs / "evaluate.json"], scores, options)
@@ -116,16 +118,16 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
 
     told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
     metadata |= {"version": version, "eval_metrics": figures}
-    metadata["changelog"] = {version: f"weights trained with fold {config['fold']} held out: {told}"} | metadata[
-        "changelog"
-    ]
+    held_out = f"fold {config['fold']} held out" if config["fold"] >= 0 else "no fold held out"
+    metadata["changelog"] = {version: f"weights trained with {held_out}: {told}"} | metadata["changelog"]
     atomic_write_text(metadata_file, json.dumps(metadata, indent=2, ensure_ascii=False) + "\n")
     atomic_write_text(card_file, card.filled(summary))
     lines = [f"{bundle}/models/model.pt  {size:.1f} MB, version {version}", told, str(shipped)]
     if changed:
         adopted = ", ".join(f"{name} {value!r}" for name, value in knobs.items())
         lines.append(f"{adopted}, as of the run, in {' and '.join(str(file) for file in changed)}")
-    return "\n".join([*lines, f"evaluated with {configs}/train.json and evaluate.json, --fold {config['fold']}"])
+    words = f"--fold {config['fold']} --split {options['split']}"
+    return "\n".join([*lines, f"evaluated with {configs}/train.json and evaluate.json, {words}"])
 
 
 def _with_knobs(configs: Path, knobs: Mapping[str, Any]) -> dict[Path, str]:
@@ -148,8 +150,11 @@ def _network(bundle: Path, checkpoint: Path, config: Mapping[str, Any]) -> torch
     parser = ConfigParser()
     parser.read_config(bundle / "configs" / "inference.json")
     for knob in ("channels", "num_classes"):
-        if knob in config:
-            parser[knob] = config[knob]
+        if knob in config and config[knob] != parser[knob]:
+            raise UserError(
+                f"release: the run has {knob} {config[knob]}, the bundle {parser[knob]}; set it in train.json, "
+                f"inference.json and metadata.json of {bundle}/configs"
+            )
     network: torch.nn.Module = parser.get_parsed_content("network_def")
     load_checkpoint(checkpoint, network)
     return network

@@ -101,7 +101,8 @@ class Checkpoint:
             engine.state.epoch = state["epoch"]
             engine.state.iteration = state["iteration"]
             self.logger.info("resumed from %s after epoch %d", states[-1], state["epoch"])
-            if state["stopped_early"] or state["epoch"] >= engine.state.max_epochs:
+            overdue = self.early_stop is not None and state["epoch"] - self.best["epoch"] >= self.early_stop
+            if (state["stopped_early"] and overdue) or state["epoch"] >= engine.state.max_epochs:
                 engine.terminate()
         elif self.resume:
             self.logger.info("no epoch was finished before: starting with the first")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
+import torch
 from ignite.engine import Events
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -38,7 +39,7 @@ class Curves:
         self.optimizer = optimizer
         self.validator = validator
         self.rows: list[dict[str, float]] = []
-        self.losses: list[float] = []
+        self.losses: list[torch.Tensor] = []
         self.began = 0.0
 
     def attach(self, engine: Workflow) -> None:
@@ -57,12 +58,12 @@ class Curves:
 
     def record_step(self, engine: Workflow) -> None:
         """Remember the loss of a step."""
-        self.losses.append(engine.state.output["loss"].item())
+        self.losses.append(engine.state.output["loss"].detach())  # not yet .item(): a GPU need not be waited for
 
     def finish_epoch(self, engine: Workflow) -> None:
         """Add the epoch's row and write both files."""
         epoch = engine.state.epoch
-        loss = float(idist.all_reduce(sum(self.losses) / len(self.losses))) / idist.get_world_size()
+        loss = float(idist.all_reduce(torch.stack(self.losses).double().mean().item())) / idist.get_world_size()
         engine.state.metrics["loss"] = loss
         if idist.get_rank() > 0:
             return

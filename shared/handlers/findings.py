@@ -145,6 +145,12 @@ class PictureFindings(FindingsHandler):
         return (self.input_dir / name).is_file()
 
 
+def refuse_nan(item: dict[str, Any], probability: np.ndarray) -> None:
+    """NaN is above no threshold: without an error it would pass for nothing found."""
+    if np.isnan(probability).any():
+        raise UserError(f"{item['file']}: the network gave NaN; try --amp False, or check its weights")
+
+
 def read_findings(table: Path) -> list[dict[str, str]]:
     """The rows of ``findings.csv``."""
     with table.open(newline="", encoding="utf-8") as file:
@@ -164,7 +170,8 @@ def refuse_failures(cases: list[dict[str, str]], table: Path, what: str = "pictu
     """
     if failed := [row for row in cases if row["error"]]:
         raise UserError(
-            f"{len(failed)} of {len(cases)} {what} could not be segmented, the others are done; see {table}"
+            f"{len(failed)} of {len(cases)} {what} could not be segmented, the others are done; see {table}, "
+            "mend them, and repeat the command with --skip_existing True"
         )
 
 

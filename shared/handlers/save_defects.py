@@ -12,9 +12,8 @@ from monai.engines import Workflow
 from PIL import Image, ImageDraw, ImageFont
 
 from ..atomic import atomic_path
-from ..errors import UserError
 from .defect_regions import STRIP, Region, Regions
-from .findings import PictureFindings, read_findings, refuse_failures, to_16_bits
+from .findings import PictureFindings, read_findings, refuse_failures, refuse_nan, to_16_bits
 from .overlays import PREDICTION, draw_contours, rows_first
 from .png import write_png
 
@@ -78,8 +77,7 @@ class SaveDefects(PictureFindings):
             raise ValueError(f"pred must have one channel, got {len(channels)}")
         probability = channels[0]
         score = probability.max()
-        if np.isnan(score):  # would be above no threshold, and the picture OK
-            raise UserError(f"{item['file']}: the network gave NaN; try --amp False, or check its weights")
+        refuse_nan(item, score)
         found = Regions(probability, self.threshold, self.min_area)
         defects = measure_defects(found.regions)
         decision = "NG" if defects else "OK"

@@ -10,7 +10,7 @@ import numpy as np
 from skimage.measure import regionprops
 
 from ..errors import UserError
-from .findings import PictureFindings, read_findings, refuse_failures, to_16_bits
+from .findings import PictureFindings, read_findings, refuse_failures, refuse_nan, to_16_bits
 from .overlays import draw_contours, rows_first
 
 __all__ = ["SaveInstances", "check_findings"]
@@ -44,13 +44,12 @@ class SaveInstances(PictureFindings):
 
     def find(self, item: dict[str, Any], output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
         """Write the maps of a picture and measure its instances."""
-        instances = rows_first(output["pred"])[0]
+        instances, probability = rows_first(output["pred"])[0], rows_first(output["probability"])
+        refuse_nan(item, probability)
         if instances.max() > MOST_INSTANCES:
-            raise UserError(
-                f"{item['file']}: {instances.max()} instances do not fit into 16 bit; cut the picture"
-            )
+            raise UserError(f"{item['file']}: {instances.max()} instances do not fit into 16 bit; cut the picture")
         self._write(target, "seg", instances.astype(np.uint16))
-        raw, probability = rows_first(item["raw"]), rows_first(output["probability"])
+        raw = rows_first(item["raw"])
         if len(probability) > 1:
             classes = np.where(instances > 0, probability.argmax(axis=0) + 1, 0)
             self._write(target, "class", classes.astype(np.uint8))

@@ -16,7 +16,7 @@ from ..datasets.brats_conventions import CONVENTIONS, MODALITIES
 from ..datasets.nifti_grid import nifti_on_grid, read_header
 from ..errors import UserError
 from ..metrics.tumour_scores import REGIONS
-from .findings import FindingsHandler, read_findings, refuse_failures
+from .findings import FindingsHandler, read_findings, refuse_failures, refuse_nan
 from .tumour_overlay import draw_tumour
 
 __all__ = ["SaveTumours", "check_tumours", "doubts", "tumour_volumes"]
@@ -90,8 +90,7 @@ class SaveTumours(FindingsHandler):
         if labels.shape != (1, *grid) or probability.shape[1:] != grid:
             shapes = f"pred {labels.shape} and probability {probability.shape}"
             raise ValueError(f"labels and probability must lie on the grid {tuple(grid)} of the input, got {shapes}")
-        if np.isnan(probability).any():
-            raise UserError(f"{item['file']}: the network gave NaN; try --amp False, or check its weights")
+        refuse_nan(item, probability)
         if self.save_probability:
             stored = np.rint(FULL_SCALE * np.moveaxis(probability, 0, -1)).astype(np.int16)
             self._write_volume(target, "prob", stored, raw, 1 / FULL_SCALE)

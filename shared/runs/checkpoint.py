@@ -42,7 +42,7 @@ def load_checkpoint(
         network.load_state_dict(state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
-        remedy = "name another, or give --channels and --num_classes as in its training"
+        remedy = "name another, or take the configurations and knobs of its training, which its run.json has"
         raise UserError(f"{option}: {path} belongs to another network; {remedy} ({reason})") from error
 
 
@@ -89,7 +89,8 @@ def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
 
 
 def _refuse_other_knobs(option: str, path: Path, knobs: Mapping[str, Any]) -> None:
-    record = path.with_name("run.json")
+    folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    record = folder / "run.json"
     config = (json.loads(record.read_text(encoding="utf-8")).get("config") or {}) if record.is_file() else {}
     for name, value in knobs.items():
         if (was := config.get(name, value)) != value:

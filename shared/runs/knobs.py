@@ -21,7 +21,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_patch(value: Any) -> bool:
     sides = value if isinstance(value, (list, tuple)) else []
-    return len(sides) == 3 and all(_is_whole(side) and side > 0 and side % 32 == 0 for side in sides)
+    return len(sides) in (2, 3) and all(_is_whole(side) and side > 0 and side % 32 == 0 for side in sides)
 
 
 def _is_spacing(value: Any) -> bool:
@@ -50,7 +50,7 @@ RULES = (
     Rule(frozenset({"cache_rate"}), "a share between 0 and 1", lambda v: _is_number(v) and 0 <= v <= 1),
     Rule(frozenset({"overlap"}), "a share from 0 to less than 1", lambda v: _is_number(v) and 0 <= v < 1),
     Rule(frozenset({"spacing"}), "three sides of a voxel in mm, such as [1,1,1]", _is_spacing),
-    Rule(frozenset({"patch_size"}), "three multiples of 32, such as [96,96,96]", _is_patch),
+    Rule(frozenset({"patch_size"}), "multiples of 32 for each axis, such as [256,256] or [96,96,96]", _is_patch),
     Rule(
         frozenset({"channel_order"}),
         "the modalities in the order of the channels, such as [flair,t1,t1ce,t2]",
@@ -61,7 +61,7 @@ RULES = (
         "some of t1, t1ce, t2, flair, such as [t1,t2]",
         lambda value: isinstance(value, (list, tuple)) and set(map(str, value)) < {"t1", "t1ce", "t2", "flair"},
     ),
-    Rule(frozenset({"label_convention"}), "2019 or 2023", lambda v: str(v) in ("2019", "2023")),
+    Rule(frozenset({"label_convention"}), "2019, 2023 or decathlon", lambda v: str(v) in ("2019", "2023", "decathlon")),
     Rule(frozenset({"loss_terms"}), "dice+ce, dice or ce", lambda v: v in ("dice+ce", "dice", "ce")),
     Rule(frozenset({"rule"}), "2020 or head", lambda v: str(v) in ("2020", "head")),
     Rule(frozenset({"schedule"}), "constant or piecewise", lambda v: v in ("constant", "piecewise")),

@@ -1,11 +1,10 @@
-import csv
 import json
 import re
 import shutil
 
 import pytest
 from PIL import Image
-from running import SMALL, copy_bundle, run_bundle, run_command
+from running import SMALL, copy_bundle, run_bundle, run_command, table
 
 from shared.cli import main
 from shared.deploy import calibrate_run, release_run
@@ -14,11 +13,6 @@ from shared.deploy.trained_run import read_run
 from shared.errors import UserError
 
 FOLD = 1  # its validation pictures are of both kinds
-
-
-def table(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +85,7 @@ def test_released_weights_bring_their_threshold_along(place, calibrated, tmp_pat
     figures = json.loads((bundle / "configs" / "metadata.json").read_text())["eval_metrics"]
     assert list(figures) == ["IoU_THS_0.5", "detection_cost", "threshold"]
     assert figures["detection_cost"] == summary["detection_cost"]
-    assert "| pictures | number | IoU_THS_0.5 | detection_cost | threshold |" in card.read_text()
+    assert "| cases | number | IoU_THS_0.5 | detection_cost | threshold |" in card.read_text()
     assert f"| all | {summary['cases']} | {summary['IoU_THS_0.5']:.3f} |" in card.read_text()
 
 

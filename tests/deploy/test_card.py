@@ -33,7 +33,7 @@ def test_without_names_all_figures_count_and_those_of_pictures_are_columns():
     assert card.figures(SUMMARY) == {"dice": 0.5, "dice_1": 0.25, "cost": 21.0}
     assert card.filled(SUMMARY) == TEXT.format("").replace(
         "old | table",
-        "| pictures | number | dice |\n|---|---|---|\n| all | 3 | 0.500 |\n| dark | 2 | - |\n| bright | 1 | 0.500 |",
+        "| cases | number | dice |\n|---|---|---|\n| all | 3 | 0.500 |\n| dark | 2 | - |\n| bright | 1 | 0.500 |",
     )
 
 
@@ -43,8 +43,7 @@ def test_names_choose_figures_and_columns_and_stay():
     assert list(card.figures(SUMMARY).items()) == [("cost", 21.0), ("dice_1", 0.25)]
     filled = card.filled(SUMMARY)
     assert (
-        "| pictures | number | cost | dice_1 | auroc |\n|---|---|---|---|---|\n| all | 3 | 21.000 | 0.250 | - |"
-        in filled
+        "| cases | number | cost | dice_1 | auroc |\n|---|---|---|---|---|\n| all | 3 | 21.000 | 0.250 | - |" in filled
     )
     assert "| dark | 2 | - | 0.125 | - |" in filled
     assert read_card(filled, "README.md").filled(SUMMARY) == filled

@@ -88,6 +88,18 @@ def test_pictures_are_compared_as_inference_prepares_and_cuts_them(place, tmp_pa
         export_onnx(place / "unet_dsb", tmp_path / "b.onnx", check=True, pictures=pictures)
 
 
+def test_pictures_whose_normalisation_was_put_off_are_compared(tmp_path):
+    bundle = copy_bundle("unet_industrial", tmp_path)
+    (bundle / "models").mkdir()
+    torch.manual_seed(0)
+    torch.save(half_precision(network_of(bundle)), bundle / "models" / "model.pt")
+    (tmp_path / "in").mkdir()
+    surface = np.random.default_rng(0).integers(0, 255, (40, 53), dtype=np.uint8)
+    Image.fromarray(surface).save(tmp_path / "in" / "a.png")
+    told = export_onnx(bundle, tmp_path / "a.onnx", check=True, pictures=tmp_path / "in")
+    assert f"1 pictures of {tmp_path / 'in'}: Dice of the masks 1.0000" in told
+
+
 @pytest.mark.usefixtures("as_exported")
 def test_a_file_that_computes_something_else_is_not_written(place, tmp_path, capsys):
     torch.save(network_of(place / "unet_dsb").state_dict(), tmp_path / "other.pt")

@@ -70,6 +70,19 @@ def test_a_run_that_has_not_ended_or_is_of_another_network_changes_nothing(place
     assert not (tmp_path / "results").exists()
 
 
+def test_a_run_on_volumes_brings_the_size_of_its_voxels_along(heads, tmp_path):
+    bundle = copy_bundle("unet3d_brats", tmp_path)
+    configs = bundle / "configs"
+    words = ["--bundle_root", bundle, "--dataset_dir", heads, "--output_dir", "run", "--epochs", 1, "--device", "cpu"]
+    voxels = {"spacing": [1.5, 1, 1], "patch_size": [32, 32, 32]}
+    words += [word for name, value in voxels.items() for word in (f"--{name}", str(value))]
+    run_command(tmp_path, "training", "--config_file", configs / "train.json", *words)
+    told = release_run(tmp_path / "run", tmp_path / "results")
+    assert "spacing [1.5, 1, 1], patch_size [32, 32, 32], as of the run" in told
+    for name in ("train", "inference"):
+        assert json.loads((configs / f"{name}.json").read_text()).items() >= voxels.items()
+
+
 def test_a_weight_that_half_precision_cannot_hold_is_refused():
     network = torch.nn.Linear(1, 1)
     torch.nn.init.constant_(network.weight, 1e6)

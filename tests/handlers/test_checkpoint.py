@@ -72,6 +72,8 @@ def test_early_stop_counts_from_the_best_and_survives_a_resume(tmp_path):
     assert saved(tmp_path)[-1] == "epoch_00005.pt"
     trainer, weight = run(tmp_path, metrics, early_stop=3, resume=True)
     assert (trainer.state.epoch, weight) == (5, 5)
+    trainer, weight = run(tmp_path, metrics, early_stop=4, resume=True)  # with more patience it goes on
+    assert (trainer.state.epoch, weight, best(tmp_path)) == (6, 6, 6)
 
 
 def test_only_a_validation_can_stop_early(tmp_path):

@@ -12,7 +12,7 @@ from shared.handlers.save_instances import measure
 
 
 def segment(tmp_path, labels, errors, **options):
-    """Pass label maps, as inference would give them, through the handler."""
+    """Pass label maps, as inference would give them, through the handler; where they are negative, it gave NaN."""
 
     def step(engine, item):
         name, instances, error = item
@@ -26,7 +26,8 @@ def segment(tmp_path, labels, errors, **options):
                 "error": error,
             }
         ]
-        engine.state.output = [{"pred": instances[None], "probability": (instances[None] > 0).float()}]
+        probability = (instances[None] > 0).float().masked_fill(instances[None] < 0, torch.nan)
+        engine.state.output = [{"pred": instances[None], "probability": probability}]
         return engine.state.output
 
     engine = Engine(step)
@@ -74,14 +75,15 @@ def test_the_map_has_the_picture_s_orientation_and_16_bit(tmp_path):
 
 def test_a_picture_that_cannot_be_segmented_is_a_row_and_an_error_at_the_end(tmp_path):
     empty, many = torch.zeros(2, 3, dtype=torch.int32), torch.full((1, 1), 65536, dtype=torch.int32)
-    segment(tmp_path, [empty, empty, many, empty], ["", "1.tif: cut short", "", ""])
+    segment(tmp_path, [empty, empty, many, empty, -many], ["", "1.tif: cut short", "", "", ""])
     found = [(r["picture"], r["count"], r["error"]) for r in rows(tmp_path)]
     assert found[0] == ("s/0.tif", "0", "")
     assert found[1] == ("s/1.tif", "", "1.tif: cut short")
     assert "65536 instances do not fit into 16 bit; cut the picture" in found[2][2]
     assert found[3] == ("s/3.tif", "0", "")
+    assert found[4][2].endswith("4.tif: the network gave NaN; try --amp False, or check its weights")
     assert sorted(p.name for p in (tmp_path / "out" / "s").iterdir()) == ["0_seg.png", "3_seg.png"]
-    with pytest.raises(UserError, match="2 of 4 pictures could not be segmented, the others are done"):
+    with pytest.raises(UserError, match="3 of 5 pictures could not be segmented, the others are done"):
         check_findings(tmp_path / "out")
 
 

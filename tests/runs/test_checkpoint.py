@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 
@@ -34,6 +36,10 @@ def test_knobs_of_the_training_are_kept(tmp_path):
     load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [1, 1, 1], "unheard_of": 3})
     with pytest.raises(UserError, match=r"was trained with spacing .*; give --spacing '\[1.0, 1.0, 1.0\]'"):
         load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
+    (tmp_path / "checkpoints").mkdir()
+    shutil.copy(tmp_path / "x.pt", tmp_path / "checkpoints")
+    with pytest.raises(UserError, match="was trained with spacing"):
+        load_checkpoint(tmp_path / "checkpoints" / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
     (tmp_path / "run.json").write_text('{"config": null}')
     load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
 

@@ -1,0 +1,37 @@
+"""Every folder below a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import UserError
+
+__all__ = ["walk_folder"]
+
+
+def walk_folder(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """``os.walk`` in a fixed order that follows links, but not round in circles, and leaves out nothing in silence.
+
+    Args:
+        root: folder to begin with.
+
+    Yields:
+        A folder, the names of its sub-folders, of which those deleted by the caller are not entered, and of its files.
+
+    Raises:
+        UserError: a folder may not be read.
+    """
+    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_refuse):
+        here = Path(folder)
+        above = [here, *here.parents][: len(here.relative_to(root).parts)]
+        if here.is_symlink() and here.resolve() in {place.parent.resolve() for place in above}:
+            subfolders.clear()
+            continue
+        subfolders.sort()
+        yield here, subfolders, sorted(files)
+
+
+def _refuse(error: OSError) -> None:
+    raise UserError(f"{error.filename}: cannot be read ({error.strerror}); give yourself the right, or move it away")
