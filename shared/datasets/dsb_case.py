@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from .archive import read_member
 from .dsb_source import Case
@@ -170,6 +170,10 @@ def _decode(name: str, data: bytes) -> Image.Image:
         raise Fault(name, f"damaged PNG ({error})", again) from error
     if picture.mode not in EIGHT_BIT_MODES:
         raise Fault(name, f"has 16 bits per pixel (mode {picture.mode})", "save it with 8 bits")
+    if (frames := getattr(picture, "n_frames", 1)) > 1:
+        raise Fault(name, f"an animation of {frames} pictures", "save one of them alone")
+    if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # which training heeds, so that labels lie elsewhere
+        raise Fault(name, "turned by its EXIF orientation", "save it upright")
     if picture.mode == "P":  # by way of RGBA, or Pillow warns of a palette with transparency
         return picture.convert("RGBA")
     return picture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from shared.datasets.archive import Member
 from shared.datasets.dsb_case import CaseReport, convert_case, picture_type
@@ -109,6 +109,21 @@ def damaged(data: bytes) -> bytes:
 HUGE = PICTURE[:16] + struct.pack(">II", 30_000, 20_000) + PICTURE[24:]
 
 
+def turned() -> bytes:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    file = io.BytesIO()
+    Image.new("L", (5, 3), 255).save(file, "PNG", exif=exif)
+    return file.getvalue()
+
+
+def animated() -> bytes:
+    file = io.BytesIO()
+    frames = [Image.new("L", (5, 3), value) for value in (255, 0)]
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
@@ -121,6 +136,8 @@ HUGE = PICTURE[:16] + struct.pack(">II", 30_000, 20_000) + PICTURE[24:]
             HUGE,
             f"claims to be 20000x30000 pixels, more than the {Image.MAX_IMAGE_PIXELS} that are safe to open -> do not",
         ),
+        (turned(), "turned by its EXIF orientation -> save it upright"),
+        (animated(), "an animation of 2 pictures -> save one of them alone"),
         (png(np.ones((3, 5), np.uint16)), "has 16 bits per pixel (mode I;16) -> save it with 8 bits"),
     ],
 )
