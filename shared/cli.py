@@ -53,7 +53,7 @@ def bench(
         --dataset_dir  prepared data set, for the mode data
         --checkpoint   weights (default: drawn at random)
         --seed         seed of weights and pictures (default 0)
-        --output       JSON file (default results/bench/BUNDLE_MODE.json)
+        --output       JSON file to write as well
 
     Example:
         python -m shared bench unet_dsb --mode train
@@ -67,7 +67,6 @@ def bench(
         raise UsageError(f"--size takes HEIGHTxWIDTH or WIDTHxHEIGHTxDEPTH, got {size!r}")
     if amp not in ("auto", "True", "False"):
         raise UsageError(f"--amp takes auto, True or False, got {amp!r}")
-    target = output or f"results/bench/{folder.resolve().name}_{mode}.json"
     result = run_bench(
         folder,
         mode,
@@ -81,9 +80,9 @@ def bench(
         dataset_dir=dataset_dir,
         checkpoint=checkpoint,
         seed=seed,
-        output=target,
+        output=output,
     )
-    return f"{format_bench(result)}\n{target}"
+    return format_bench(result)
 
 
 def calibrate(run: str, missed: float = 20.0, false_alarm: float = 1.0, output: str | None = None) -> str:

@@ -13,6 +13,7 @@ from brightness import brightness_network
 from PIL import Image
 from running import ROOT
 
+from shared.networks import UNet
 from shared.synthetic.dsb import draw_case
 
 resource = pytest.importorskip("resource", reason="peak memory is read the POSIX way")
@@ -35,7 +36,7 @@ def test_a_large_picture_takes_no_more_memory_than_stated(tmp_path):
     )
     picture, labels = draw_case(seed=0, number=0, shape=(256, 256))
     Image.fromarray(np.tile(picture, (SIDE // 256, SIDE // 256, 1))).save(tmp_path / "large.png")
-    torch.save(brightness_network(3, 2).state_dict(), tmp_path / "model.pt")
+    torch.save(brightness_network(UNet(3, 2, (16, 32, 64, 128, 256))).state_dict(), tmp_path / "model.pt")
     bundle = ROOT / "bundles" / "unet_dsb"
     words = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(bundle / "configs" / "inference.json")]
     words += ["--bundle_root", str(bundle), "--dataset_dir", str(tmp_path / "large.png"), "--device", "cpu"]

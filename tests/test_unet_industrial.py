@@ -11,6 +11,7 @@ from PIL import Image
 from running import FEATURES, ROOT, SMALL, TRAINING, run_bundle, table
 
 from shared.errors import user_error_behind
+from shared.networks import SubpixelUNet
 
 CONFIGS = ROOT / "bundles" / "unet_industrial" / "configs"
 SMALLER = {"patch_size": [96, 96]}
@@ -79,7 +80,7 @@ def test_a_defect_on_the_borders_of_tiles_is_one_and_as_large_as_in_one_tile(tmp
     surface = np.full((300, 260), 40, np.uint8)
     surface[130:190, 96:140] = 200  # bright is defect; tiles of 128 begin every 112 pixels
     Image.fromarray(surface).save(tmp_path / "a.png")
-    torch.save(brightness_network(1, 1, FEATURES).state_dict(), tmp_path / "model.pt")
+    torch.save(brightness_network(SubpixelUNet(1, 1, FEATURES), channels=4).state_dict(), tmp_path / "model.pt")
     options = SMALL | {"dataset_dir": tmp_path / "a.png", "checkpoint": tmp_path / "model.pt", "amp": False}
     rows, masks = [], []
     for tile in (128, 1024):

@@ -119,7 +119,7 @@ def bench(
         "bundle": Path(bundle).resolve().name,
         "mode": mode,
         "batch_size": batch_size,
-        "size": list(size),
+        "size": list(size) if mode != "data" else None,
         "steps": steps,
         "seed": seed,
         "machine": _machine(where),
@@ -133,9 +133,9 @@ def bench(
 
 def format_bench(result: dict[str, Any]) -> str:
     """Write the result of ``bench`` as a table for the terminal."""
-    shape = "x".join(map(str, result["size"]))
+    shape = f" x {'x'.join(map(str, result['size']))}" if result["size"] else ""
     lines = [
-        f"{result['bundle']} {result['mode']}, batches of {result['batch_size']} x {shape}; {result['machine']}",
+        f"{result['bundle']} {result['mode']}, batches of {result['batch_size']}{shape}; {result['machine']}",
         f"{'variant':28}{'per second':>12}{'mean ms':>10}{'p50':>9}{'p90':>9}{'p99':>9}{'peak MB':>10}",
     ]
     for name, row in result["variants"].items():
@@ -184,7 +184,10 @@ def _loader_step(parser: ConfigParser, batch_size: int, dataset_dir: str | Path 
     if dataset_dir is None:
         raise UserError("dataset_dir: the mode data reads real data; name a prepared data set")
     parser["dataset_dir"], parser["batch_size"] = str(dataset_dir), batch_size
+    parser["train::dataloader::drop_last"] = True  # a last batch of fewer would count as a whole one
     loader = parser.get_parsed_content("train::dataloader")
+    if not len(loader):
+        raise UserError(f"batch_size: an epoch of {dataset_dir} has fewer than {batch_size} pictures; take fewer")
     batches = iter(loader)
 
     def step() -> None:

@@ -1,8 +1,9 @@
 """Networks that MONAI cannot express by arguments alone."""
 
 from .nested_unet import NestedUNet
+from .subpixel_unet import SubpixelUNet
 from .tiny_unet import TinyUNet
 from .unet import UNet
 from .unet3d import UNet3D
 
-__all__ = ["NestedUNet", "TinyUNet", "UNet", "UNet3D"]
+__all__ = ["NestedUNet", "SubpixelUNet", "TinyUNet", "UNet", "UNet3D"]

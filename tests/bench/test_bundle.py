@@ -66,6 +66,9 @@ def test_volumes_are_measured_as_pictures_are():
 def test_the_loader_is_measured_on_real_files(nuclei):
     result = bench(BUNDLE, "data", batch_size=2, device="cpu", warmup=0, steps=6, dataset_dir=nuclei)
     assert list(result["variants"]) == ["loader"]
+    assert result["size"] is None and "batches of 2;" in format_bench(result)
+    with pytest.raises(UserError, match="batch_size: an epoch of .* has fewer than 99 pictures"):
+        bench(BUNDLE, "data", batch_size=99, device="cpu", warmup=0, steps=1, dataset_dir=nuclei)
 
 
 @pytest.mark.parametrize(

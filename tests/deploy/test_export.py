@@ -115,7 +115,7 @@ def test_a_file_that_computes_something_else_is_not_written(place, tmp_path, cap
         ({"bundle": "nowhere"}, "bundle: nowhere has no configs/inference.json"),
         ({"output": "there.onnx"}, "output: .*there.onnx exists; name another file"),
         ({"checkpoint": "nowhere.pt"}, "checkpoint: nowhere.pt does not exist"),
-        ({"knobs": {"channels": 1}}, "belongs to another network; .* give --channels"),
+        ({"knobs": {"channels": 1}}, "belongs to another network; .* its run.json has"),
         ({"knobs": {"chanels": 1}}, "chanels: the bundle unet_dsb has no such knob"),
         ({"pictures": "nowhere"}, "pictures: dataset_dir: nowhere does not exist"),
     ],

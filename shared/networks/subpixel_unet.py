@@ -1,0 +1,55 @@
+"""The U-Net at a lower resolution than its picture, without losing a pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from .unet import UNet
+
+__all__ = ["SubpixelUNet"]
+
+
+class SubpixelUNet(nn.Sequential):
+    """``UNet`` on blocks of pixels that become channels, and whose result becomes pixels again.
+
+    The network sees ``downscale`` times as far for less work, and no pixel is lost, as by averaging. It is for what is
+    large beside the pixels, such as defects on textures.
+
+    Args:
+        in_channels: number of channels of the picture.
+        out_channels: number of output channels (logits).
+        features: widths of the five levels.
+        downscale: side of a block in pixels, 1 or more.
+
+    Shape:
+        Input ``(N, in_channels, H, W)`` with H and W multiples of ``downscale`` and at least ``16 downscale``, output
+        ``(N, out_channels, H, W)``.
+
+    Reference:
+        Shi et al., Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
+        Network, 2016, for the way back.
+
+    Example:
+        >>> import torch
+        >>> network = SubpixelUNet(in_channels=1, features=(16, 32, 64, 128, 256))
+        >>> network(torch.zeros(1, 1, 32, 64)).shape
+        torch.Size([1, 1, 32, 64])
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        out_channels: int = 1,
+        features: Sequence[int] = (32, 64, 128, 256, 512),
+        downscale: int = 2,
+    ) -> None:
+        if downscale < 1:
+            raise ValueError(f"downscale must be 1 pixel at least, got {downscale}")
+        block = downscale * downscale
+        super().__init__(
+            nn.PixelUnshuffle(downscale),
+            UNet(in_channels * block, out_channels * block, features),
+            nn.PixelShuffle(downscale),
+        )
