@@ -13,6 +13,7 @@ from running import ROOT, SMALL, run_bundle
 from shared.errors import user_error_behind
 
 BUNDLES = {"unet_dsb": (3, "nuclei"), "unet_industrial": (1, "defects")}
+DIVISOR = {"unet_dsb": 16, "unet_industrial": 32}  # of a window's sides
 
 
 def parse(name, configs, **options):
@@ -67,7 +68,7 @@ def test_the_evaluator_s_probability_is_the_mean(bundle, configs, number, flips)
     parser.get_parsed_content("run::1")  # loads the weights
     inferer = parser.get_parsed_content(f"{evaluator}::inferer")
     network = parser.get_parsed_content("network").eval()
-    x = torch.rand(1, BUNDLES[name][0], 48, 32)
+    x = torch.rand(1, BUNDLES[name][0], 64, 32)
     with torch.inference_mode():
         found = torch.sigmoid(inferer(x, network))
         assert torch.allclose(found, mean_by_hand(x, networks[:number], flips), atol=1e-5)
@@ -96,18 +97,19 @@ def test_inference_with_both_writes_the_mean_of_any_size(bundle, tmp_path):
     if name == "unet_industrial":  # normalised window by window
         image = (image - image.mean()) / image.std(correction=0)
     image = image[None]
-    padded = torch.nn.functional.pad(image, pads(image.shape[2:]), mode="replicate")
+    padded = torch.nn.functional.pad(image, pads(image.shape[2:], DIVISOR[name]), mode="replicate")
     with torch.inference_mode():
         expected = mean_by_hand(padded, networks, flips=True)
-    top, left = ((-side % 16) // 2 for side in image.shape[2:])
+    top, left = ((-side % DIVISOR[name]) // 2 for side in image.shape[2:])
     expected = expected[0, 0, top : top + image.shape[2], left : left + image.shape[3]].T.numpy()
     scale = np.iinfo(written.dtype).max
     assert np.abs(written / scale - expected).max() <= 1 / scale + 1e-4
 
 
-def pads(sides):
-    """As MONAI's sliding window pads to a multiple of 16, the last axis first."""
-    return [part for side in reversed(sides) for part in ((-side % 16) // 2, -side % 16 - (-side % 16) // 2)]
+def pads(sides, divisor):
+    """As MONAI's sliding window pads to a multiple of ``divisor``, the last axis first."""
+    missing = [-side % divisor for side in reversed(sides)]
+    return [part for pad in missing for part in (pad // 2, pad - pad // 2)]
 
 
 def test_evaluation_scores_the_ensemble_and_names_it(bundle, request, tmp_path):
