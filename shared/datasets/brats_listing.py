@@ -99,8 +99,8 @@ def _volumes(root: Path, output: Path) -> list[Path]:
         raise UserError(f"dataset_dir: {root} does not exist; name a folder with {KNOWN}, or a 4-D file")
     if root == output:
         raise UserError(f"output_dir: {output} is also dataset_dir; name another folder for the results")
-    own = output not in root.resolve().parents
-    return [file for file in list_volumes(root) if not (own and output in file.resolve().parents)]
+    results_below = output not in root.resolve().parents
+    return [file for file in list_volumes(root) if not (results_below and output in file.resolve().parents)]
 
 
 def _is_case(path: Path, count: int, has_neighbours: bool) -> bool:
