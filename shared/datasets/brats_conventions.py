@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
-from .faults import Fault
+from .faults import mistake
 
 __all__ = ["CONVENTIONS", "DECATHLON_ORDER", "LABELS", "MODALITIES", "number_labels"]
 
@@ -65,7 +64,7 @@ def number_labels(path: str | Path, values: np.ndarray, convention: str) -> np.n
         whole = np.rint(values)
         if np.abs(values - whole).max() > ROUNDING:
             wrong, remedy = "broken numbers in a label", "save whole numbers, resampled by nearest neighbour"
-            raise UserError(str(Fault(path, wrong, remedy)))
+            raise mistake(path, wrong, remedy)
         values = whole
     if values.min() >= 0 and values.max() <= max(known):
         table = np.array([known.get(number, UNKNOWN) for number in range(max(known) + 1)], np.uint8)
@@ -75,4 +74,4 @@ def number_labels(path: str | Path, values: np.ndarray, convention: str) -> np.n
     strange = sorted({int(value) for value in np.unique(values)} - set(known))
     shown = ", ".join(map(str, strange[:5])) + (", ..." if len(strange) > 5 else "")
     wrong = f"label {shown}, unknown to the convention {convention} ({', '.join(map(str, known))})"
-    raise UserError(str(Fault(path, wrong, "correct it, or name the convention that the labels follow")))
+    raise mistake(path, wrong, "correct it, or name the convention that the labels follow")

@@ -13,9 +13,8 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import MetaKeys, SpaceKeys
 
-from ..errors import UserError
 from .brats_conventions import CONVENTIONS, DECATHLON_ORDER, MODALITIES, number_labels
-from .faults import Fault
+from .faults import mistake
 from .volume import Volume, grid_difference, read_volume
 
 __all__ = ["LoadModalitiesd", "LoadTumourd"]
@@ -67,7 +66,7 @@ class LoadModalitiesd(MapTransform):
             if not _is_order(order):
                 known = ", ".join(MODALITIES)
                 wrong = f"channel_order is {', '.join(map(str, order)) or 'empty'}"
-                raise UserError(str(Fault(files[0], wrong, f"name each of its modalities once: {known}")))
+                raise mistake(files[0], wrong, f"name each of its modalities once: {known}")
             item[key] = _load(files, order, mask)
         return item
 
@@ -103,10 +102,10 @@ class LoadTumourd(MapTransform):
             path = item[key]
             if convention not in CONVENTIONS:
                 wrong = f"label_convention is {convention!r}"
-                raise UserError(str(Fault(path, wrong, f"give one of {', '.join(CONVENTIONS)}")))
+                raise mistake(path, wrong, f"give one of {', '.join(CONVENTIONS)}")
             volume = read_volume(path)
             if volume.values.ndim != 3:
-                raise UserError(str(Fault(path, "labels of more than three axes", "save one volume in one file")))
+                raise mistake(path, "labels of more than three axes", "save one volume in one file")
             labels = np.ascontiguousarray(number_labels(path, volume.values, convention)[None])
             item[key] = _with_meta(labels, volume, path)
         return item
@@ -122,9 +121,7 @@ def _load(files: Sequence[str | Path], order: Sequence[str], mask: str | Path | 
     count = first.values.shape[3] if in_one else len(files)
     if count != len(order) or (in_one and len(files) > 1):
         what = f"{count} modalities along its last axis" if in_one else f"{count} files"
-        raise UserError(
-            str(Fault(files[0], f"{what}, but channel_order is {', '.join(order)}", "name what each of them is"))
-        )
+        raise mistake(files[0], f"{what}, but channel_order is {', '.join(order)}", "name what each of them is")
     image = np.zeros((len(MODALITIES), *first.shape), np.float32)
     for number, name in enumerate(order):
         if in_one:
@@ -135,7 +132,7 @@ def _load(files: Sequence[str | Path], order: Sequence[str], mask: str | Path | 
     if mask is not None:
         image *= _on_grid(mask, files[0], first).values > 0.5
     if not image.any():
-        raise UserError(str(Fault(files[0], "nothing but 0 in all modalities", "copy the case again, or leave it out")))
+        raise mistake(files[0], "nothing but 0 in all modalities", "copy the case again, or leave it out")
     loaded = _with_meta(image, first, files[0])
     loaded.meta["present"] = np.array([name in order for name in MODALITIES])
     return loaded
@@ -149,7 +146,7 @@ def _on_grid(path: str | Path, first_path: str | Path, first: Volume) -> Volume:
         difference = "four axes instead of three"
     if difference:
         wrong = f"{difference}, which {Path(first_path).name} has"
-        raise UserError(str(Fault(path, wrong, "bring all files of the case to one grid")))
+        raise mistake(path, wrong, "bring all files of the case to one grid")
     return volume
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UserError
 
-__all__ = ["Fault", "raise_faults", "space_faults"]
+__all__ = ["Fault", "mistake", "raise_faults", "space_faults"]
 
 MAX_SHOWN = 100
 
@@ -23,6 +23,11 @@ class Fault(Exception):
 
     def __init__(self, file: object, wrong: str, remedy: str) -> None:
         super().__init__(f"{file}: {wrong} -> {remedy}")
+
+
+def mistake(file: object, wrong: str, remedy: str) -> UserError:
+    """The error to raise where one file is at fault and no others are looked at; reads as ``Fault`` does."""
+    return UserError(str(Fault(file, wrong, remedy)))
 
 
 def raise_faults(source: object, faults: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from monai.data import ImageReader
 from monai.utils import MetaKeys
 
 from ..errors import UserError
-from .faults import Fault
+from .faults import Fault, mistake
 from .stored_picture import OPENERS, StoredPicture, read_stored, upright
 from .stored_tiff import TIFF_SIGNATURES, read_stored_tiff
 
@@ -64,9 +64,7 @@ def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS, file: BinaryIO 
     values = stored.values
     if stored.palette is not None:
         if values.max() >= len(stored.palette):
-            raise _mistake(
-                path, f"value {values.max()} in a palette of {len(stored.palette)} colours", "save it as RGB"
-            )
+            raise mistake(path, f"value {values.max()} in a palette of {len(stored.palette)} colours", "save it as RGB")
         values = stored.palette[values[..., 0]]
     elif stored.bits < 8:
         values = values * np.uint8(255 // (2**stored.bits - 1))
@@ -98,7 +96,7 @@ def read_label(path: str | Path, max_pixels: int = MAX_PIXELS, file: BinaryIO | 
     stored = _read(path, max_pixels, file)
     values = stored.values
     if (values != values[..., :1]).any():
-        raise _mistake(path, "a label map in colours", "save the numbers of the classes or instances as grey values")
+        raise mistake(path, "a label map in colours", "save the numbers of the classes or instances as grey values")
     return upright(_as_label_type(path, values[..., 0]), stored.orientation)
 
 
@@ -195,10 +193,6 @@ def _meta(array: np.ndarray, channel_dim: float) -> dict[str, Any]:
     }
 
 
-def _mistake(path: Path, wrong: str, remedy: str) -> UserError:
-    return UserError(str(Fault(path, wrong, remedy)))
-
-
 def _read(path: Path, max_pixels: int, given: BinaryIO | None) -> StoredPicture:
     try:
         with nullcontext(given) if given else path.open("rb") as file:
@@ -211,15 +205,15 @@ def _read(path: Path, max_pixels: int, given: BinaryIO | None) -> StoredPicture:
     except Fault as fault:
         raise UserError(str(fault)) from fault
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
-        raise _mistake(path, f"cannot be opened ({error.strerror})", "name a file that you may read") from error
+        raise mistake(path, f"cannot be opened ({error.strerror})", "name a file that you may read") from error
     except MemoryError:
         raise
     except Exception as error:  # Pillow and tifffile raise two dozen types for a damaged file
         detail = f"{error}" or type(error).__name__
-        raise _mistake(path, f"damaged or unsupported ({detail})", "copy it again, or save it anew as PNG") from error
+        raise mistake(path, f"damaged or unsupported ({detail})", "copy it again, or save it anew as PNG") from error
     if not start:
-        raise _mistake(path, "an empty file", "copy it again")
-    raise _mistake(path, "not a PNG, TIFF, JPEG or BMP", "convert it to one of these")
+        raise mistake(path, "an empty file", "copy it again")
+    raise mistake(path, "not a PNG, TIFF, JPEG or BMP", "convert it to one of these")
 
 
 def _as_picture_type(path: Path, values: np.ndarray) -> np.ndarray:
@@ -227,28 +221,26 @@ def _as_picture_type(path: Path, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):  # becomes infinite, and is refused as such
             values = values.astype(np.float32)
         if not np.isfinite(values).all():
-            raise _mistake(path, "holds NaN, infinity or values beyond float32", "replace them by numbers")
+            raise mistake(path, "holds NaN, infinity or values beyond float32", "replace them by numbers")
         return values
     if values.dtype in (np.uint8, np.uint16):
         return values
     if values.dtype.kind not in "iu":
-        raise _mistake(path, f"values of the type {values.dtype}", "save it with 8 or 16 bits")
+        raise mistake(path, f"values of the type {values.dtype}", "save it with 8 or 16 bits")
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
-        raise _mistake(
-            path, f"whole numbers from {low} to {high}", "shift or scale them into 0..65535 and save 16 bits"
-        )
+        raise mistake(path, f"whole numbers from {low} to {high}", "shift or scale them into 0..65535 and save 16 bits")
     return values.astype(np.uint8 if values.dtype == np.int8 else np.uint16)
 
 
 def _as_label_type(path: Path, values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "iuf":
-        raise _mistake(path, f"values of the type {values.dtype}", "save whole numbers of 8 or 16 bits")
+        raise mistake(path, f"values of the type {values.dtype}", "save whole numbers of 8 or 16 bits")
     if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.rint(values)).all()):
-        raise _mistake(path, "a label map with broken numbers", "save whole numbers of 8 or 16 bits")
+        raise mistake(path, "a label map with broken numbers", "save whole numbers of 8 or 16 bits")
     low, high = values.min(), values.max()
     if low < 0 or high > np.iinfo(np.int32).max:
-        raise _mistake(path, f"a label map with numbers from {low} to {high}", "number the labels 0, 1, 2, ...")
+        raise mistake(path, f"a label map with numbers from {low} to {high}", "number the labels 0, 1, 2, ...")
     if values.dtype in (np.uint8, np.uint16, np.int32):
         return values
     return values.astype({"int8": np.uint8, "int16": np.uint16}.get(values.dtype.name, np.int32))

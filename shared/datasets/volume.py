@@ -12,7 +12,7 @@ from monai.data import ITKReader
 from monai.utils import MetaKeys
 
 from ..errors import UserError
-from .faults import Fault
+from .faults import mistake
 
 __all__ = ["VOLUME_SUFFIXES", "Volume", "grid_difference", "read_volume", "without_suffix"]
 
@@ -59,15 +59,15 @@ def read_volume(path: str | Path) -> Volume:
         with path.open("rb") as file:
             is_empty = not file.read(1)
         if is_empty:
-            raise _mistake(path, "an empty file", "copy it again")
+            raise mistake(path, "an empty file", "copy it again")
         values, affine = _read_nifti(path) if _suffix(path) in NIFTI_SUFFIXES else _read_itk(path)
     except (UserError, MemoryError):
         raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
-        raise _mistake(path, f"cannot be opened ({error.strerror})", "name a file that you may read") from error
+        raise mistake(path, f"cannot be opened ({error.strerror})", "name a file that you may read") from error
     except Exception as error:  # nibabel, ITK, gzip and zlib raise a dozen types for a damaged file
         detail = " ".join(f"{error}".split())[:160] or type(error).__name__
-        raise _mistake(path, f"damaged or unsupported ({detail})", "copy it again, or save it as .nii.gz") from error
+        raise mistake(path, f"damaged or unsupported ({detail})", "copy it again, or save it as .nii.gz") from error
     if values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
     _check(path, values, affine)
@@ -113,16 +113,16 @@ def _read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
         data = gzip.decompress(data)
     kinds = [kind for kind in (nib.Nifti1Image, nib.Nifti2Image) if kind.header_class.may_contain_header(data[:540])]
     if not kinds:
-        raise _mistake(path, "not a NIfTI file", "convert it, or give it its true suffix")
+        raise mistake(path, "not a NIfTI file", "convert it, or give it its true suffix")
     image = kinds[0].from_bytes(data)
     return np.asanyarray(image.dataobj), np.asarray(image.affine, np.float64)
 
 
 def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not _suffix(path):
-        raise _mistake(path, f"none of {', '.join(VOLUME_SUFFIXES)}", "convert it to one of these")
+        raise mistake(path, f"none of {', '.join(VOLUME_SUFFIXES)}", "convert it to one of these")
     if not path.name.endswith(VOLUME_SUFFIXES):
-        raise _mistake(path, "a suffix in capitals, which ITK does not know", "rename it with small letters")
+        raise mistake(path, "a suffix in capitals, which ITK does not know", "rename it with small letters")
     reader = ITKReader()
     values, meta = reader.get_data(reader.read(str(path)))
     return values, np.asarray(meta[MetaKeys.AFFINE], np.float64)
@@ -131,20 +131,16 @@ def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _check(path: Path, values: np.ndarray, affine: np.ndarray) -> None:
     if values.ndim not in (3, 4) or 0 in values.shape:
         shape = "x".join(map(str, values.shape))
-        raise _mistake(path, f"shape {shape}, which is no volume", "save three axes, or four with the modalities last")
+        raise mistake(path, f"shape {shape}, which is no volume", "save three axes, or four with the modalities last")
     if values.dtype.kind not in "iuf":
-        raise _mistake(path, f"values of the type {values.dtype}", "save whole numbers or floats")
+        raise mistake(path, f"values of the type {values.dtype}", "save whole numbers or floats")
     if values.dtype.kind == "f":
         bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:
-            raise _mistake(path, f"holds NaN or infinity in {bad} voxels", "replace them by numbers")
+            raise mistake(path, f"holds NaN or infinity in {bad} voxels", "replace them by numbers")
         if float(np.abs(values).max()) > float(np.finfo(np.float32).max):
-            raise _mistake(path, "holds values beyond float32", "scale them")
+            raise mistake(path, "holds values beyond float32", "scale them")
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     # A zero in the header, or two axes that point the same way.
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) <= 1e-6 * spacing.prod():
-        raise _mistake(path, "an affine that cannot be inverted", "repair the header")
-
-
-def _mistake(path: Path, wrong: str, remedy: str) -> UserError:
-    return UserError(str(Fault(path, wrong, remedy)))
+        raise mistake(path, "an affine that cannot be inverted", "repair the header")
