@@ -86,7 +86,7 @@ def test_inference_with_both_writes_the_mean_of_any_size(bundle, tmp_path):
     options = SMALL | {"dataset_dir": tmp_path / "in", "output_dir": tmp_path / "out", "save_probability": True}
     run_bundle(name, ["inference", "ensemble", "tta"], checkpoints=files, engine=engine, amp=False, **options)
     for file, size in sizes.items():
-        (probability,) = (tmp_path / "out").glob(file.replace(".png", "_prob*.png"))
+        (probability,) = (tmp_path / "out").glob(file.replace(".png", "_prob.png"))
         with Image.open(probability) as picture:
             written = np.asarray(picture)
             assert written.shape == size

@@ -101,7 +101,7 @@ def test_inference_takes_any_size_and_goes_on_past_a_broken_file(trained, tmp_pa
             assert (result.height, result.width) == size
             assert np.asarray(result).dtype == np.uint16
         assert stem.with_name(f"{stem.name}_overlay.png").is_file()
-        assert stem.with_name(f"{stem.name}_probability.png").is_file()
+        assert stem.with_name(f"{stem.name}_prob.png").is_file()
     rows = table(output / "findings.csv")
     counts = {row["picture"]: row["count"] for row in rows if not row["id"]}
     assert set(counts) == {*sizes, "broken.png"}

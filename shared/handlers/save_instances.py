@@ -35,7 +35,7 @@ class SaveInstances(PictureFindings):
     Args:
         input_dir: folder that was read; names in the table are relative to it.
         output_dir: folder to write to.
-        save_probability: also write ``<stem>_probability.png``, 16 bit, 65535 is 1; of several classes the likeliest.
+        save_probability: also write ``<stem>_prob.png``, 16 bit, 65535 is 1; of several classes the likeliest.
         save_overlay: also write ``<stem>_overlay.png``, the picture with the outlines of what was found.
         skip_existing: keep the rows of an earlier run for the pictures that are not segmented again.
     """
@@ -54,7 +54,7 @@ class SaveInstances(PictureFindings):
             classes = np.where(instances > 0, probability.argmax(axis=0) + 1, 0)
             self._write(target, "class", classes.astype(np.uint8))
         if self.save_probability:
-            self._write(target, "probability", to_16_bits(probability.max(axis=0)))
+            self._write(target, "prob", to_16_bits(probability.max(axis=0)))
         if self.save_overlay:
             self._write(target, "overlay", draw_contours(raw.transpose(1, 2, 0), instances))
         return measure(instances, raw, probability)

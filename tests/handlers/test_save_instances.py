@@ -64,7 +64,7 @@ def test_the_map_has_the_picture_s_orientation_and_16_bit(tmp_path):
     with Image.open(tmp_path / "out" / "s" / "0_seg.png") as written:
         pixels = np.asarray(written)
     assert (pixels.shape, pixels.dtype, pixels[0, 6], pixels.sum()) == ((5, 7), np.uint16, 300, 300)
-    with Image.open(tmp_path / "out" / "s" / "0_probability.png") as written:
+    with Image.open(tmp_path / "out" / "s" / "0_prob.png") as written:
         assert np.asarray(written)[0, 6] == 65535
     assert (tmp_path / "out" / "s" / "0_overlay.png").is_file()
     assert [(r["picture"], r["count"], r["id"]) for r in rows(tmp_path)] == [
