@@ -14,6 +14,7 @@ from .faults import Fault, raise_faults
 from .listing import finished_names
 from .nifti_grid import read_header
 from .volume import without_suffix
+from .walk import is_result
 
 __all__ = ["list_brats_cases"]
 
@@ -99,8 +100,7 @@ def _volumes(root: Path, output: Path) -> list[Path]:
         raise UserError(f"dataset_dir: {root} does not exist; name a folder with {KNOWN}, or a 4-D file")
     if root == output:
         raise UserError(f"output_dir: {output} is also dataset_dir; name another folder for the results")
-    results_below = output not in root.resolve().parents
-    return [file for file in list_volumes(root) if not (results_below and output in file.resolve().parents)]
+    return [file for file in list_volumes(root) if not is_result(file, output, root)]
 
 
 def _is_case(path: Path, count: int, has_neighbours: bool) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import UserError
 from .picture import PICTURE_SUFFIXES
-from .walk import walk_folder
+from .walk import is_result, walk_folder
 
 __all__ = ["finished_names", "list_pictures"]
 
@@ -36,14 +36,13 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
     elif root.is_dir():
         if root.resolve() == output:
             raise UserError(f"output_dir: {output_dir} is also dataset_dir; name another folder for the results")
-        results_below = output not in root.resolve().parents
         files = sorted(
             file
             for file in (folder / name for folder, _, names in walk_folder(root) for name in names)
             if file.suffix.lower() in PICTURE_SUFFIXES
             and file.is_file()
             and not any(part.startswith(".") for part in file.relative_to(root).parts)
-            and not (results_below and output in file.resolve().parents)
+            and not is_result(file, output, root)
         )
     else:
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name a folder of pictures or one picture")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UserError
 
-__all__ = ["walk_folder"]
+__all__ = ["is_result", "walk_folder"]
 
 
 def walk_folder(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
@@ -25,12 +25,17 @@ def walk_folder(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
     """
     for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_refuse):
         here = Path(folder)
-        above = [here, *here.parents][: len(here.relative_to(root).parts)]
-        if here.is_symlink() and here.resolve() in {place.parent.resolve() for place in above}:
+        above = here.parents[: len(here.relative_to(root).parts)]
+        if here.is_symlink() and here.resolve() in {place.resolve() for place in above}:
             subfolders.clear()
             continue
         subfolders.sort()
         yield here, subfolders, sorted(files)
+
+
+def is_result(file: Path, output: Path, root: Path) -> bool:
+    """Whether a file below ``root`` lies in the folder of the results (resolved), unless that holds all of ``root``."""
+    return output in file.resolve().parents and output not in root.resolve().parents
 
 
 def _refuse(error: OSError) -> None:

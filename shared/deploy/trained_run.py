@@ -14,13 +14,8 @@ from ..errors import UserError
 
 __all__ = ["TrainedRun", "evaluate_run", "read_run", "sha256_of"]
 
-FILES = (
-    "run.json",
-    "model.pt",
-    "curves.csv",
-    "summary.json",
-    "metrics.csv",
-)  # the last two: when it has ended
+# The last two are written when a training has ended.
+FILES = ("run.json", "model.pt", "curves.csv", "summary.json", "metrics.csv")
 
 
 class TrainedRun(NamedTuple):

@@ -101,8 +101,9 @@ class Checkpoint:
             engine.state.epoch = state["epoch"]
             engine.state.iteration = state["iteration"]
             self.logger.info("resumed from %s after epoch %d", states[-1], state["epoch"])
-            overdue = self.early_stop is not None and state["epoch"] - self.best["epoch"] >= self.early_stop
-            if (state["stopped_early"] and overdue) or state["epoch"] >= engine.state.max_epochs:
+            if (state["stopped_early"] and self._is_overdue(state["epoch"])) or state[
+                "epoch"
+            ] >= engine.state.max_epochs:
                 engine.terminate()
         elif self.resume:
             self.logger.info("no epoch was finished before: starting with the first")
@@ -205,7 +206,10 @@ class Checkpoint:
         """Only a validation can tell that there is no better network."""
         if self.early_stop is None or math.isnan(self._metric(epoch)) or self.best["epoch"] == 0:
             return False
-        return epoch - self.best["epoch"] >= self.early_stop
+        return self._is_overdue(epoch)
+
+    def _is_overdue(self, epoch: int) -> bool:
+        return self.early_stop is not None and epoch - self.best["epoch"] >= self.early_stop
 
     def _states(self) -> list[Path]:
         return sorted(self.folder.glob("epoch_*.pt"))

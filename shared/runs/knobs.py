@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import UserError
@@ -19,13 +19,17 @@ def _is_number(value: Any) -> bool:
     return _is_whole(value) or isinstance(value, float)
 
 
+def _sides(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple)) else []
+
+
 def _is_patch(value: Any) -> bool:
-    sides = value if isinstance(value, (list, tuple)) else []
+    sides = _sides(value)
     return len(sides) in (2, 3) and all(_is_whole(side) and side > 0 and side % 32 == 0 for side in sides)
 
 
 def _is_spacing(value: Any) -> bool:
-    sides = value if isinstance(value, (list, tuple)) else []
+    sides = _sides(value)
     return len(sides) == 3 and all(_is_number(side) and 0 < side < math.inf for side in sides)
 
 
