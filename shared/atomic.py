@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from .errors import UserError
 
-__all__ = ["atomic_folder", "atomic_path", "atomic_write_text"]
+__all__ = ["atomic_folder", "atomic_path", "atomic_write_json", "atomic_write_table", "atomic_write_text"]
 
 
 @contextmanager
@@ -48,6 +52,24 @@ def atomic_write_text(path: str | Path, text: str) -> None:
     """Write ``text`` as UTF-8 to ``path``, complete or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def atomic_write_json(path: str | Path, content: Any, indent: int = 1) -> None:
+    """Write ``content`` as JSON, complete or not at all."""
+    atomic_write_text(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
+
+
+def atomic_write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write ``rows`` as CSV, complete or not at all; a column that a row lacks is an empty cell.
+
+    Raises:
+        ValueError: a row has what is no column.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    atomic_write_text(path, text.getvalue())
 
 
 @contextmanager

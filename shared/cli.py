@@ -116,7 +116,7 @@ def release(source: str, output: str | None = None, from_: str = "run", version:
         --source   folder of the run, or the other program's file; may stand first without --source
         --output   other programs: file to write; must be new
         --from     run, or nested_unet for a model.pth of pytorch-nested-unet (UNet or NestedUNet) (default run)
-        --version  of the bundle (default: the second number raised by one)
+        --version  a run's: of the bundle (default: the second number raised by one)
 
     Example:
         python -m shared release runs/nuclei
@@ -131,6 +131,8 @@ def release(source: str, output: str | None = None, from_: str = "run", version:
         raise UsageError(f"--from takes run or nested_unet, got {from_!r}")
     if output is None:
         raise UsageError("--output is needed with --from nested_unet")
+    if version is not None:
+        raise UsageError("--version goes with --from run; another program's weights have none")
     return release_nested_unet(source, output)
 
 

@@ -48,6 +48,10 @@ def test_help_at_every_level_names_what_is_below(capsys):
             "--threshold takes",
         ),
         (["prepare", "dsb", "stage1_train.zip"], "'stage1_train.zip' stands without an option"),
+        (
+            ["release", "model.pth", "--from", "nested_unet", "--output", "y", "--version", "1.0.0"],
+            "--version goes with --from run",
+        ),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_code_2(capsys, words, message):

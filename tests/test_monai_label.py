@@ -86,7 +86,7 @@ def test_it_segments_as_our_own_inference_does(handed_over, tmp_path):
     parser["engine"] = "eager"
     network = parser.get_parsed_content("network_def").eval()
     network.load_state_dict(torch.load(weights, weights_only=True))
-    data = {"image": pairs[0]["image"], "device": "cpu"}
+    data = {"image": pairs[0]["image"], "image_path": pairs[0]["image"], "model": name, "device": "cpu"}
     for transform in parser.get_parsed_content("preprocessing").transforms:
         data = transform(data)
     with torch.no_grad():

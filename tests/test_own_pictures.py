@@ -84,6 +84,6 @@ def test_the_bundle_for_defects_takes_every_class_for_one(trained, tmp_path):
     options = SMALL | {"dataset_dir": trained / "pictures", "output_dir": tmp_path / "out", "min_area": 5}
     run_bundle("unet_industrial", ["inference"], **options, checkpoint=tmp_path / "run" / "model.pt")
     with (tmp_path / "out" / "findings.csv").open() as file:
-        areas = [int(row["area"]) for row in csv.DictReader(file) if row["defect"]]
+        areas = [int(row["area_px"]) for row in csv.DictReader(file) if row["id"]]
     assert all(area >= 5 for area in areas)
     assert len(list((tmp_path / "out").glob("*_seg.png"))) == 9

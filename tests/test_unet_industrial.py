@@ -66,13 +66,13 @@ def test_inspection_judges_any_size_and_goes_on_past_a_broken_file(trained, tmp_
         run_bundle("unet_industrial", ["inference"], save_overlay=True, save_probability=True, threshold=0.0, **options)
     assert "1 of 4 pictures could not be segmented" in str(user_error_behind(raised.value))
     rows = table(output / "findings.csv")
-    assert {row["image"]: bool(row["error"]) for row in rows} == dict.fromkeys(sizes, False) | {"broken.png": True}
+    assert {row["picture"]: bool(row["error"]) for row in rows} == dict.fromkeys(sizes, False) | {"broken.png": True}
     for name, size in sizes.items():
         stem = output / name.rsplit(".", 1)[0]
         with Image.open(f"{stem}_seg.png") as mask:
             assert (mask.height, mask.width) == size
             assert (np.asarray(mask) == 255).all()  # all is above a threshold of 0
-        assert {row["decision"] for row in rows if row["image"] == name} == {"NG"}
+        assert {row["decision"] for row in rows if row["picture"] == name} == {"NG"}
         assert stem.with_name(f"{stem.name}_overlay.png").is_file()
 
 
@@ -89,10 +89,10 @@ def test_a_defect_on_the_borders_of_tiles_is_one_and_as_large_as_in_one_tile(tmp
             "unet_industrial", ["inference"], output_dir=output, **options, **{"inferer::inferer::max_tile": tile}
         )
         (row,) = table(output / "findings.csv")
-        rows.append({key: row[key] for key in ("decision", "x", "y", "w", "h", "area")})
+        rows.append({key: row[key] for key in ("decision", "box_x", "box_y", "box_w", "box_h", "area_px")})
         with Image.open(output / "a_seg.png") as mask:
             masks.append(np.asarray(mask))
-    box = {"decision": "NG", "x": "96", "y": "130", "w": "44", "h": "60", "area": "2640"}
+    box = {"decision": "NG", "box_x": "96", "box_y": "130", "box_w": "44", "box_h": "60", "area_px": "2640"}
     assert rows == [box, box]
     assert np.array_equal(masks[0], masks[1]) and np.array_equal(masks[0] > 0, surface > 100)
 

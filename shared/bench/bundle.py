@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
+import math
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +13,10 @@ import torch
 from monai.bundle import ConfigParser
 from monai.inferers import Inferer, SimpleInferer
 
-from ..atomic import atomic_write_text
+from ..atomic import atomic_write_json
 from ..errors import UserError
 from ..inferers import ENGINES, PrecisionInferer
+from ..metrics.agreement import Agreement
 from ..runs import load_checkpoint
 from .timing import measure, summarise
 
@@ -109,7 +110,7 @@ def bench(
             BASELINE: make(parser, network, PrecisionInferer(SimpleInferer(), False), batch),
             f"amp {amp}, {'channels last' if engine == 'eager' else engine}": make(parser, fast, inferer, batch),
         }
-    agreement = _agreement(*variants.values()) if mode == "infer" else {}
+    agreement = _compared(*variants.values()) if mode == "infer" else {}
     timed = measure(variants, where, warmup, steps)
     rows = {
         name: summarise(row["seconds"], batch_size) | {"peak_memory_mb": row["peak_bytes"] / 1e6}
@@ -127,7 +128,7 @@ def bench(
         **agreement,
     }
     if output is not None:
-        atomic_write_text(output, json.dumps(result, indent=1) + "\n")
+        atomic_write_json(output, result)
     return result
 
 
@@ -147,7 +148,9 @@ def format_bench(result: dict[str, Any]) -> str:
     if len(speeds) == 2:
         lines.append(f"ratio {speeds[1] / speeds[0]:.2f}")
     if "dice_of_masks" in result:
-        lines.append(f"masks agree by Dice {result['dice_of_masks']:.4f}, mean |dp| {result['mean_difference']:.4f}")
+        dice = result["dice_of_masks"]
+        masks = "no masks to compare" if dice is None else f"masks agree by Dice {dice:.4f}"
+        lines.append(f"{masks}, mean |dp| {result['mean_difference']:.1e}")
     return "\n".join(lines)
 
 
@@ -175,7 +178,7 @@ def _inference_step(
 
     @torch.inference_mode()
     def step() -> torch.Tensor:
-        return torch.sigmoid(inferer(batch, network))
+        return inferer(batch, network)
 
     return step
 
@@ -201,15 +204,12 @@ def _loader_step(parser: ConfigParser, batch_size: int, dataset_dir: str | Path 
     return step
 
 
-def _agreement(exact: Callable[[], torch.Tensor], fast: Callable[[], torch.Tensor]) -> dict[str, float]:
-    """How far the fast variant's probabilities and masks are from the exact ones."""
-    expected, found = exact(), fast()
-    both = ((expected > 0.5) & (found > 0.5)).sum().item()
-    sizes = (expected > 0.5).sum().item() + (found > 0.5).sum().item()
-    return {
-        "dice_of_masks": 2 * both / sizes if sizes else 1.0,
-        "mean_difference": (expected - found).abs().mean().item(),
-    }
+def _compared(exact: Callable[[], torch.Tensor], fast: Callable[[], torch.Tensor]) -> dict[str, float | None]:
+    """How far the fast variant is from the exact one; null stands for the Dice of masks that are all empty."""
+    agreement = Agreement()
+    agreement.add(exact(), fast())
+    dice = None if math.isnan(agreement.dice) else agreement.dice
+    return {"dice_of_masks": dice, "mean_difference": agreement.mean_difference}
 
 
 def _machine(device: torch.device) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..atomic import atomic_folder, atomic_write_text
+from ..atomic import atomic_folder
 from ..errors import UserError
 from .brats_case import CaseReport, duplicate_faults, examine_case
 from .brats_conventions import CONVENTIONS, LABELS, MODALITIES
 from .brats_source import Case, Found, find_cases
 from .brats_summary import format_summary, summarise
 from .brats_table import read_table
-from .datalist import path_from
+from .datalist import path_from, write_datalist
 from .faults import raise_faults
 from .folds import assign_folds, fold_faults
 from .processes import map_in_processes
@@ -87,19 +86,12 @@ def prepare(
             raise UserError(f"source: no case in {source} has a tumour, so that nothing can be learned; add some")
 
         folds = assign_folds(groups, [case.grade for case in found.cases], num_folds, seed)
-        datalist = {
-            **ABOUT,
-            "num_folds": num_folds,
-            "seed": seed,
-            "training": [_entry(case, output, fold) for case, fold in zip(found.cases, folds, strict=True)],
-            "test": [],
-        }
-        atomic_write_text(part / "datalist.json", json.dumps(datalist, indent=1, ensure_ascii=False) + "\n")
+        training = [_entry(case, output, fold) for case, fold in zip(found.cases, folds, strict=True)]
+        written = write_datalist(part, output, ABOUT, num_folds, seed, training)
     return {
         **summarise(found, reports),
-        "folds": [folds.count(fold) for fold in range(num_folds)],
+        **written,
         "folds_grades": _grades_of_folds(found.cases, folds, num_folds),
-        "datalist": str(output / "datalist.json"),
     }
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..atomic import atomic_folder, atomic_write_text
+from ..atomic import atomic_folder
 from .archive import Member, name_faults, open_reader, read_member
 from .dagm_case import CaseReport, convert_case
 from .dagm_source import Place, choose_place, find_halves, list_place
 from .dagm_summary import format_summary, summarise
 from .dagm_table import Case, match_files, read_table
-from .datalist import path_from
+from .datalist import path_from, write_datalist
 from .faults import Fault, raise_faults, space_faults
 from .folds import assign_folds, fold_faults
 from .workers import count_workers, map_in_threads
@@ -85,29 +84,21 @@ def prepare(
 
         ids = [case.id for case in in_folds]
         folds = assign_folds(ids, [report_of[id_].type for id_ in ids], num_folds, seed)
-        datalist = {
+        about = {
             "name": f"DAGM 2007, class {class_id}",
             "description": DESCRIPTION,
             "licence": LICENCE,
             "labels": LABELS,
             "kind": "binary",
             "class_id": class_id,
-            "num_folds": num_folds,
-            "seed": seed,
-            "training": [
-                _entry(place, case, report_of[case.id], output, fold)
-                for case, fold in zip(in_folds, folds, strict=True)
-            ],
-            "test": [_entry(place, case, report_of[case.id], output) for _, half in others for case in half],
         }
-        atomic_write_text(part / "datalist.json", json.dumps(datalist, indent=1, ensure_ascii=False) + "\n")
-        written = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
+        training = [
+            _entry(place, case, report_of[case.id], output, fold) for case, fold in zip(in_folds, folds, strict=True)
+        ]
+        test = [_entry(place, case, report_of[case.id], output) for _, half in others for case in half]
+        written = write_datalist(part, output, about, num_folds, seed, training, test)
     reports_of_halves = {name: [report_of[case.id] for case in half] for name, half in halves.items()}
-    return {
-        **summarise(class_id, reports_of_halves, folds, num_folds),
-        "bytes": written,
-        "datalist": str(output / "datalist.json"),
-    }
+    return {**summarise(class_id, reports_of_halves, folds, num_folds), **written}
 
 
 def _find_cases(

@@ -38,7 +38,6 @@ def summarise(
         "class_id": class_id,
         "pictures": len(reports),
         "halves": {name: {"pictures": total, "defective": bad} for name, (total, bad) in counts.items()},
-        "folds": [len(fold) for fold in held],
         "folds_defective": [sum(report.is_defective for report in fold) for fold in held],
         "sizes": dict(Counter(f"{report.size[0]}x{report.size[1]}" for report in reports).most_common()),
         "depths": dict(sorted(Counter(report.depth for report in reports).items())),

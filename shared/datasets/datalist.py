@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..atomic import atomic_write_json
 from ..errors import UserError
 from .folds import assign_folds
 
-__all__ = ["PARTS", "path_from", "read_datalist", "select_cases"]
+__all__ = ["PARTS", "path_from", "read_datalist", "select_cases", "write_datalist"]
 
 PARTS = ("training", "validation", "fold", "others", "test")
 PATHS = ("image", "label", "mask")  # a mask tells what of the image counts; few data sets need one
@@ -154,3 +156,37 @@ def path_from(folder: Path, file: Path) -> str:
         return Path(os.path.relpath(file, folder)).as_posix()
     except ValueError:
         return file.as_posix()
+
+
+def write_datalist(
+    part: Path,
+    output: Path,
+    about: Mapping[str, Any],
+    num_folds: int,
+    seed: int,
+    training: Sequence[Mapping[str, Any]],
+    test: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Write ``datalist.json``, the last file of a data set.
+
+    Args:
+        part: where the files of the data set lie until all are there.
+        output: where they will lie.
+        about: what the file tells of the data set before its cases, such as ``labels``.
+        num_folds: number of folds.
+        seed: by which the cases were dealt out.
+        training: the cases in folds.
+        test: those set apart.
+
+    Returns:
+        What every summary of ``prepare`` tells: the cases in each of the ``folds``, the ``bytes`` of all files, and the
+        path of the ``datalist``.
+    """
+    datalist = {**about, "num_folds": num_folds, "seed": seed, "training": list(training), "test": list(test)}
+    atomic_write_json(part / "datalist.json", datalist)
+    held = Counter(case["fold"] for case in training)
+    return {
+        "folds": [held[fold] for fold in range(num_folds)],
+        "bytes": sum(file.stat().st_size for file in part.rglob("*") if file.is_file()),
+        "datalist": str(output / "datalist.json"),
+    }

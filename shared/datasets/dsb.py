@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..atomic import atomic_folder, atomic_write_text
+from ..atomic import atomic_folder
 from ..errors import UserError
 from .archive import NOT_READ, list_members, open_reader
-from .datalist import path_from
+from .datalist import path_from, write_datalist
 from .dsb_case import CaseReport, convert_case
 from .dsb_source import DEEPEST, INNER_ZIP, WANTED, Case, find_cases, find_inner_zip
 from .dsb_summary import format_summary, summarise
@@ -57,7 +56,8 @@ def prepare(
         num_folds: number of folds, from 2 to the number of groups.
         seed: of the folds.
         num_workers: processes, at least 1; by default one per core.
-        split: ``folds``, or ``reference`` for that of the reference program, see ``reference_split``.
+        split: ``folds``, or ``reference`` for that of the reference program, see ``reference_split``, which takes
+            neither ``num_folds`` nor ``seed``.
 
     Returns:
         What ``format_summary`` tells.
@@ -73,7 +73,12 @@ def prepare(
     workers = count_workers(num_workers)
     if split not in ("folds", "reference"):
         raise UserError(f"split: {split!r} is neither folds nor reference")
-    num_folds = 2 if split == "reference" else num_folds
+    if split == "reference":
+        if (num_folds, seed) != (5, 0):
+            raise UserError(
+                "split: reference is two folds, always the same; leave out num_folds and seed, or give folds"
+            )
+        num_folds = 2
     list_members(source, WANTED, DEEPEST)  # a wrong source is told before anything is made
     with atomic_folder(output) as part:
         (part / "labels").mkdir()
@@ -108,18 +113,14 @@ def prepare(
             }
             for case, report, fold in zip(cases, reports, folds, strict=True)
         ]
-        datalist = {**ABOUT, "num_folds": num_folds, "seed": seed, "training": training, "test": []}
-        atomic_write_text(part / "datalist.json", json.dumps(datalist, indent=1, ensure_ascii=False) + "\n")
         if raw != source:
             raw.unlink()
-        written = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
+        written = write_datalist(part, output, ABOUT, num_folds, seed, training)
     return {
         **summarise(reports),
         "groups": len({case["group"] for case in training}),
         "extra_group_ids": len(set(group_of) - set(ids)),
-        "folds": [folds.count(fold) for fold in range(num_folds)],
-        "bytes": written,
-        "datalist": str(output / "datalist.json"),
+        **written,
     }
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..atomic import atomic_folder, atomic_write_text
+from ..atomic import atomic_folder
 from ..errors import UserError
-from .datalist import path_from
+from .datalist import path_from, write_datalist
 from .faults import raise_faults, space_faults
 from .folder_case import CaseReport, convert_case, examine_case
 from .folder_masks import KINDS, find_kind
@@ -106,29 +105,22 @@ def prepare(
             for pair, report, fold, group in zip(found.pairs, reports, folds, case_groups, strict=True)
         ]
         labels = _labels(kind, found.classes, reports)
-        datalist = {
+        about = {
             "name": output.name,
             "description": f"Pictures of the folder {images.name}, masks of the folder {masks.name}",
             "licence": "not stated",
             "labels": labels,
             "kind": kind,
             "num_classes": len(labels) - 1,
-            "num_folds": num_folds,
-            "seed": seed,
-            "training": training,
-            "test": [],
         }
-        atomic_write_text(part / "datalist.json", json.dumps(datalist, indent=1, ensure_ascii=False) + "\n")
-        written = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
+        written = write_datalist(part, output, about, num_folds, seed, training)
     return {
         **summarise(found, reports, labels),
         "kind": kind,
         "reason": reason,
         "groups": len(set(case_groups)),
         "extra_group_ids": len(set(group_of) - set(ids)),
-        "folds": [folds.count(fold) for fold in range(num_folds)],
-        "bytes": written,
-        "datalist": str(output / "datalist.json"),
+        **written,
     }
 
 

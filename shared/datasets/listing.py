@@ -71,7 +71,7 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
 
 
 def finished_names(output: Path) -> set[str]:
-    """What an earlier run has finished, by the first column of ``findings.csv``, whatever a bundle calls it."""
+    """What an earlier run has finished, by the first column of ``findings.csv``, ``picture`` or ``case``."""
     table = output / "findings.csv"
     if not table.is_file():
         return set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from pathlib import Path
@@ -15,7 +14,7 @@ from monai.bundle import ConfigParser
 from scipy.special import logit
 from scipy.stats import binomtest
 
-from ..atomic import atomic_folder, atomic_write_text
+from ..atomic import atomic_folder, atomic_write_json, atomic_write_table
 from ..datasets import select_cases
 from ..errors import UserError
 from .cost_figure import draw_cost
@@ -25,6 +24,7 @@ from .trained_run import TrainedRun, evaluate_run, read_run, sha256_of
 __all__ = ["calibrate_run", "read_calibration"]
 
 FOLDER, FILE = "calibration", "calibration.json"
+COLUMNS = ("threshold", "cost_per_picture", "missed", "false_alarms")  # of the cost curve
 CONFIDENCE = 0.95
 NARROW = 0.1  # logits; another precision or engine may move a score as far
 
@@ -64,9 +64,9 @@ def calibrate_run(
         curve = _curve(trained, score, defective, missed, false_alarm)
         point = choose_threshold(curve)
         facts = _facts(trained, curve, point, missed, false_alarm)
-        atomic_write_text(part / "cost_curve.csv", _table(curve))
+        atomic_write_table(part / "cost_curve.csv", COLUMNS, _rows(curve))
         draw_cost(part / "cost_curve.png", curve, point)
-        atomic_write_text(part / FILE, json.dumps(facts, indent=1) + "\n")
+        atomic_write_json(part / FILE, facts)
     return _told(facts, trained, curve, folder)
 
 
@@ -159,13 +159,11 @@ def _at_most(number: int, of: int) -> float:
     return round(float(binomtest(number, of, alternative="less").proportion_ci(CONFIDENCE, method="exact").high), 4)
 
 
-def _table(curve: CostCurve) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["threshold", "cost_per_picture", "missed", "false_alarms"])
-    for threshold, cost, missed, alarms in zip(*curve[:4], strict=True):
-        writer.writerow([f"{threshold:.6f}", f"{cost:.6g}", missed, alarms])
-    return text.getvalue()
+def _rows(curve: CostCurve) -> list[dict[str, Any]]:
+    return [
+        dict(zip(COLUMNS, (f"{threshold:.6f}", f"{cost:.6g}", missed, alarms), strict=True))
+        for threshold, cost, missed, alarms in zip(*curve[:4], strict=True)
+    ]
 
 
 def _beside(curve: CostCurve, low: float, high: float) -> str:

@@ -18,8 +18,8 @@ from monai.networks.utils import convert_to_onnx
 
 from ..atomic import atomic_path
 from ..errors import UserError, user_error_behind
+from ..metrics.agreement import LEAST_DICE, MOST_DIFFERENCE, Agreement
 from ..runs import load_checkpoint
-from .agreement import LEAST_DICE, MOST_DIFFERENCE, Agreement
 
 __all__ = ["export_onnx"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
-from ..atomic import atomic_path, atomic_write_text
+from ..atomic import atomic_path, atomic_write_json, atomic_write_text
 from ..errors import UserError
 from ..runs import load_checkpoint
 from .calibrate import read_calibration
@@ -103,14 +103,14 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
         figures = card.figures(summary)
         shutil.rmtree(shipped, ignore_errors=True)
         shipped.mkdir(parents=True)
-        atomic_write_text(shipped / "summary.json", json.dumps(summary, indent=1) + "\n")
+        atomic_write_json(shipped / "summary.json", summary)
         for source, name in ((folder / "metrics.csv", "metrics.csv"), (run / "curves.csv", "curves.csv")):
             shutil.copy(source, shipped / name)
         evaluation = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         both = {"training": record, "evaluation": evaluation | {"config": None}}
         for start in [*record["starts"], *evaluation["starts"]]:
             start.pop("working_directory", None)  # the place on somebody's disk is nobody else's concern
-        atomic_write_text(shipped / "run.json", json.dumps(both, indent=1) + "\n")
+        atomic_write_json(shipped / "run.json", both)
         with atomic_path(bundle / "models" / "model.pt") as temporary:
             shutil.copy(model, temporary)
     for file, text in changed.items():
@@ -120,7 +120,7 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
     metadata |= {"version": version, "eval_metrics": figures}
     held_out = f"fold {config['fold']} held out" if config["fold"] >= 0 else "no fold held out"
     metadata["changelog"] = {version: f"weights trained with {held_out}: {told}"} | metadata["changelog"]
-    atomic_write_text(metadata_file, json.dumps(metadata, indent=2, ensure_ascii=False) + "\n")
+    atomic_write_json(metadata_file, metadata, indent=2)
     atomic_write_text(card_file, card.filled(summary))
     lines = [f"{bundle}/models/model.pt  {size:.1f} MB, version {version}", told, str(shipped)]
     if changed:

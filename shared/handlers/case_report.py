@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -15,7 +13,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from monai.utils import string_list_all_gather
 
-from ..atomic import atomic_write_text
+from ..atomic import atomic_write_json, atomic_write_table
 
 __all__ = ["CaseReport", "case_scores"]
 
@@ -80,14 +78,12 @@ class CaseReport:
         rows.sort(key=lambda row: row[0])
         metrics = list(dict.fromkeys(name for *_, values in rows for name in values))
 
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["id", self.group_by, *metrics])
-        for case, group, values in rows:
-            writer.writerow(
-                [case, group, *("" if np.isnan(values[name]) else f"{values[name]:.6f}" for name in metrics)]
-            )
-        atomic_write_text(self.output_dir / "metrics.csv", text.getvalue())
+        cells = [
+            {"id": case, self.group_by: group}
+            | {name: f"{value:.6f}" for name, value in values.items() if not np.isnan(value)}
+            for case, group, values in rows
+        ]
+        atomic_write_table(self.output_dir / "metrics.csv", ("id", self.group_by, *metrics), cells)
 
         def means(chosen: list[dict[str, float]]) -> dict[str, Any]:
             return {"cases": len(chosen)} | {name: _rounded(_mean([c[name] for c in chosen])) for name in metrics}
@@ -98,7 +94,7 @@ class CaseReport:
         summary["undefined"] = {name: sum(bool(np.isnan(values[name])) for *_, values in rows) for name in metrics}
         groups = sorted({group for _, group, _ in rows})
         summary[f"by_{self.group_by}"] = {g: means([values for _, group, values in rows if group == g]) for g in groups}
-        atomic_write_text(self.output_dir / "summary.json", json.dumps(self.facts | summary, indent=1) + "\n")
+        atomic_write_json(self.output_dir / "summary.json", self.facts | summary)
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:

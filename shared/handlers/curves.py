@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from monai.engines import Workflow
 
-from ..atomic import atomic_path, atomic_write_text
+from ..atomic import atomic_path, atomic_write_table
 
 __all__ = ["Curves"]
 
@@ -76,18 +75,12 @@ class Curves:
         if self.validator is not None and self.validator.state.epoch == epoch:
             row |= {f"validation_{name}": float(value) for name, value in self.validator.state.metrics.items()}
         self.rows.append(row)
-        self._write_table()
+        cells = [{key: f"{value:.6g}" for key, value in row.items()} for row in self.rows]
+        atomic_write_table(self.table, self._columns(), cells)
         self._draw()
 
     def _columns(self) -> list[str]:
         return list(dict.fromkeys(key for row in self.rows for key in row))
-
-    def _write_table(self) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self._columns(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in self.rows)
-        atomic_write_text(self.table, text.getvalue())
 
     def _draw(self) -> None:
         figure = Figure(figsize=(9, 4), layout="constrained")

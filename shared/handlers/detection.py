@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from ignite.engine import Events
 from monai.engines import Workflow
-from monai.utils import evenly_divisible_all_gather
 
 from ..metrics import DefectCounts, PixelAveragePrecision
 from ..metrics.detection import (
@@ -23,6 +22,7 @@ from ..metrics.detection import (
     true_negatives,
     true_positives,
 )
+from .by_index import gather_by_index
 
 __all__ = ["Detection"]
 
@@ -104,8 +104,7 @@ class Detection:
         for name, values in details.items():
             engine.state.metric_details[name] = torch.tensor(values, dtype=torch.float64)[:, None]
 
-        indices = evenly_divisible_all_gather(torch.tensor(self.indices), concat=True).cpu().numpy()
-        once = np.unique(indices, return_index=True)[1]
+        _, once = gather_by_index([[index] for index in self.indices], 1)
         counts = PictureCounts(*(values[once] for values in counts))
         for name, values in figures.items():
             engine.state.metrics[name] = torch.nanmean(torch.tensor(values[once])).item()

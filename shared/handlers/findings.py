@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import logging
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from PIL import Image
 
-from ..atomic import atomic_path, atomic_write_text
+from ..atomic import atomic_path, atomic_write_table
 from ..errors import UserError
 
 __all__ = ["FindingsHandler", "PictureFindings", "read_findings", "refuse_failures", "to_16_bits"]
@@ -34,6 +33,9 @@ class FindingsHandler:
         save_probability: also write the probability.
         save_overlay: also write a picture with the outlines of what was found.
         skip_existing: keep the rows of an earlier run for the cases that are not segmented again.
+
+    Raises:
+        UserError: in a run, the table of the earlier run has columns that are unknown here.
     """
 
     columns: tuple[str, ...]  # of the table; the first names the case, one is ``error``
@@ -79,7 +81,13 @@ class FindingsHandler:
     def start(self, engine: Workflow) -> None:
         """Take up the rows of an earlier run."""
         if self.skip_existing and self.table.is_file():
-            for row in read_findings(self.table):
+            rows = read_findings(self.table)
+            if unknown := [column for column in (rows[0] if rows else ()) if column not in self.columns]:
+                raise UserError(
+                    f"skip_existing: {self.table} is of another bundle or of an older version, with the columns "
+                    f"{', '.join(unknown)}; give another --output_dir"
+                )
+            for row in rows:
                 name = row[self.columns[0]]
                 if not row["error"] and self.is_current(name):
                     self.rows.setdefault(name, []).append(dict(row))
@@ -101,12 +109,8 @@ class FindingsHandler:
 
     def write_table(self, engine: Workflow) -> None:
         """Write the rows known so far."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self.columns, lineterminator="\n")
-        writer.writeheader()
-        for _, rows in sorted(self.rows.items()):
-            writer.writerows(rows)
-        atomic_write_text(self.table, text.getvalue())
+        rows = [row for _, rows in sorted(self.rows.items()) for row in rows]
+        atomic_write_table(self.table, self.columns, rows)
         self.written = time.monotonic()
 
     def _write(self, target: Path, kind: str, pixels: np.ndarray) -> None:

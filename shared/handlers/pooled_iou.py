@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 from ignite.engine import Events
 from monai.engines import Workflow
-from monai.utils import evenly_divisible_all_gather
 
 from ..metrics.pooled_iou import pooled_iou
+from .by_index import gather_by_index
 
 __all__ = ["PooledIoU"]
 
@@ -47,6 +45,6 @@ class PooledIoU:
 
     def finish(self, engine: Workflow, name: str) -> None:
         """Leave the figure among the engine's metrics."""
-        counts = evenly_divisible_all_gather(torch.tensor(self.counts, dtype=torch.float64), concat=True)
-        _, intersections, unions = np.unique(np.asarray(counts), axis=0).T
+        counts, once = gather_by_index(self.counts, 3)
+        _, intersections, unions = counts[once].T
         engine.state.metrics[name] = pooled_iou(intersections, unions, self.group_size)

@@ -12,15 +12,15 @@ from monai.engines import Workflow
 from PIL import Image, ImageDraw, ImageFont
 
 from ..atomic import atomic_path
+from .contours import PREDICTION, draw_contours, rows_first
 from .defect_regions import STRIP, Region, Regions
 from .findings import PictureFindings, read_findings, refuse_failures, refuse_nan, to_16_bits
-from .overlays import PREDICTION, draw_contours, rows_first
 from .png import write_png
 
 __all__ = ["SaveDefects", "check_defects"]
 
-COLUMNS = ("image", "decision", "score", "threshold", "defect", "x", "y", "w", "h", "area", "centroid_x",
-           "centroid_y", "mean_probability", "max_probability", "error")  # fmt: skip
+COLUMNS = ("picture", "decision", "score", "threshold", "id", "area_px", "centroid_x", "centroid_y", "box_x", "box_y",
+           "box_w", "box_h", "mean_probability", "max_probability", "error")  # fmt: skip
 COLOURS = {"NG": PREDICTION, "OK": (0, 255, 0)}
 
 
@@ -112,7 +112,7 @@ def check_defects(output_dir: str | Path) -> None:
         UserError: some pictures could not be segmented.
     """
     table = Path(output_dir) / "findings.csv"
-    pictures = list({row["image"]: row for row in read_findings(table)}.values())
+    pictures = list({row["picture"]: row for row in read_findings(table)}.values())
     decisions = [row["decision"] for row in pictures]
     logging.getLogger(__name__).info("%d NG, %d OK; table: %s", decisions.count("NG"), decisions.count("OK"), table)
     refuse_failures(pictures, table)
@@ -123,19 +123,19 @@ def measure_defects(regions: Sequence[Region]) -> list[dict[str, Any]]:
 
     Example:
         >>> (row,) = measure_defects(Regions(np.array([[0.1, 0.75, 1.0]]), threshold=0.5, min_area=1).regions)
-        >>> row["defect"], row["x"], row["w"], row["area"], row["centroid_x"], row["mean_probability"]
+        >>> row["id"], row["box_x"], row["box_w"], row["area_px"], row["centroid_x"], row["mean_probability"]
         (1, 1, 2, 2, '1.50', '0.875000')
     """
     return [
         {
-            "defect": number,
-            "x": region.left,
-            "y": region.top,
-            "w": region.right - region.left,
-            "h": region.bottom - region.top,
-            "area": region.area,
+            "id": number,
+            "area_px": region.area,
             "centroid_x": f"{region.left + (region.columns - region.left * region.area) / region.area:.2f}",
             "centroid_y": f"{region.top + (region.rows - region.top * region.area) / region.area:.2f}",
+            "box_x": region.left,
+            "box_y": region.top,
+            "box_w": region.right - region.left,
+            "box_h": region.bottom - region.top,
             "mean_probability": f"{np.float32(region.total / region.area):.6f}",
             "max_probability": f"{region.peak:.6f}",
         }

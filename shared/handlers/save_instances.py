@@ -10,8 +10,8 @@ import numpy as np
 from skimage.measure import regionprops
 
 from ..errors import UserError
+from .contours import draw_contours, rows_first
 from .findings import PictureFindings, read_findings, refuse_failures, refuse_nan, to_16_bits
-from .overlays import draw_contours, rows_first
 
 __all__ = ["SaveInstances", "check_findings"]
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 from skimage.io import imread
 from skimage.measure import regionprops
 
-from ..atomic import atomic_write_text
+from ..atomic import atomic_write_table
 from ..errors import UserError
+from .findings import read_findings
 
 __all__ = ["encode_runs", "write_submission"]
 
@@ -53,18 +52,18 @@ def write_submission(output_dir: str | Path) -> None:
         UserError: two pictures have one name, by which Kaggle would know them.
     """
     output = Path(output_dir)
-    with (output / "findings.csv").open(newline="", encoding="utf-8") as file:
-        targets = [output / Path(row["picture"]).with_suffix("") for row in csv.DictReader(file) if not row["id"]]
+    targets = [
+        output / Path(row["picture"]).with_suffix("") for row in read_findings(output / "findings.csv") if not row["id"]
+    ]
     if len({target.name for target in targets}) < len(targets):
         raise UserError("submission: pictures in different folders have one name; rename them, Kaggle knows names only")
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["ImageId", "EncodedPixels"])
+    rows = []
     for target in targets:
         written = target.with_name(f"{target.name}_seg.png")
         instances = imread(written) if written.is_file() else np.zeros((1, 1), np.uint16)
-        writer.writerows([(target.name, runs) for runs in _encode_instances(instances)] or [(target.name, "")])
-    atomic_write_text(output / "submission.csv", text.getvalue())
+        runs_found = _encode_instances(instances) or [""]
+        rows += [{"ImageId": target.name, "EncodedPixels": runs} for runs in runs_found]
+    atomic_write_table(output / "submission.csv", ("ImageId", "EncodedPixels"), rows)
 
 
 def _encode_instances(instances: np.ndarray) -> list[str]:

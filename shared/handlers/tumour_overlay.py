@@ -13,7 +13,8 @@ from scipy.ndimage import find_objects
 from skimage.segmentation import find_boundaries
 
 from ..metrics.tumour_scores import REGIONS
-from .overlays import BOTH, PREDICTION, SHOWN, TRUTH, Overlays
+from .contours import BOTH, PREDICTION, SHOWN, TRUTH
+from .overlays import Overlays
 
 __all__ = ["TumourOverlays", "draw_tumour"]
 

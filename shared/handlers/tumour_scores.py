@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import ignite.distributed as idist
-import numpy as np
 import torch
 from ignite.engine import Events
 from monai.data import MetaTensor
 from monai.data.utils import affine_to_spacing
 from monai.engines import Workflow
-from monai.utils import convert_to_tensor, evenly_divisible_all_gather
+from monai.utils import convert_to_tensor
 
 from ..metrics.tumour_scores import REFERENCE_NAMES, REFERENCE_RULES, REGIONS, reference_dice, tumour_scores
+from .by_index import gather_by_index
 
 __all__ = ["ReferenceDice", "TumourScores"]
 
@@ -65,13 +64,12 @@ class _CaseFigures:
     def finish(self, engine: Workflow) -> None:
         """Leave the figures with the engine."""
         names = (*self.figures, *self.details)
-        rows = torch.tensor(self.rows, dtype=torch.float64, device=idist.device()).reshape(-1, 1 + len(names))
-        rows = evenly_divisible_all_gather(rows, concat=True).cpu()
+        gathered, once = gather_by_index(self.rows, 1 + len(names))
+        rows = torch.from_numpy(gathered)
         for column, name in enumerate(names, start=1):
             engine.state.metric_details[name] = rows[:, column, None]
-        once = rows[np.unique(rows[:, 0].numpy(), return_index=True)[1]]
         for column, name in enumerate(self.figures, start=1):
-            engine.state.metrics[name] = torch.nanmean(once[:, column]).item()
+            engine.state.metrics[name] = torch.nanmean(rows[once, column]).item()
 
 
 class TumourScores(_CaseFigures):

@@ -10,7 +10,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
-__all__ = ["LazyNormalizeIntensityd", "Moments", "normalized"]
+__all__ = ["LazyNormalizeIntensityd", "Moments"]
 
 MEAN, DEVIATION = "lazy_mean", "lazy_deviation"  # keys in the meta data
 
@@ -34,7 +34,7 @@ class LazyNormalizeIntensityd(MapTransform):
     Example:
         >>> picture = MetaTensor(torch.tensor([[[3, 3, 5, 5]]], dtype=torch.uint8))
         >>> lazy = LazyNormalizeIntensityd("image")({"image": picture})["image"]
-        >>> lazy.as_tensor().tolist(), normalized(lazy).tolist()
+        >>> lazy.as_tensor().tolist(), Moments(lazy[None]).normalize(0, lazy.as_tensor()).tolist()
         ([[[3, 3, 5, 5]]], [[[-1.0, -1.0, 1.0, 1.0]]])
     """
 
@@ -51,11 +51,6 @@ class LazyNormalizeIntensityd(MapTransform):
             moments = {MEAN: values.mean().item(), DEVIATION: values.std(unbiased=False).item() or 1.0}
             result[key] = MetaTensor(picture.as_tensor(), meta=picture.meta | moments)  # of the same memory
         return result
-
-
-def normalized(picture: torch.Tensor) -> torch.Tensor:
-    """A picture ``(C, *spatial)`` as the network sees it, whether its normalisation was put off or not."""
-    return Moments(picture[None]).normalize(0, torch.as_tensor(picture))
 
 
 class Moments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,11 @@ __all__ = ["check_resources"]
 FLOAT = 4  # bytes
 STATES = 4  # model.pt, two checkpoints and one being written ...
 TENSORS = 3  # ... of weights and the optimiser's two moments
+CGROUPS = "/sys/fs/cgroup/memory"  # limit and use of a container, and what of the use is files that need not be kept
+CONTAINERS = (
+    (f"{CGROUPS}.max", f"{CGROUPS}.current", "inactive_file"),
+    (f"{CGROUPS}/memory.limit_in_bytes", f"{CGROUPS}/memory.usage_in_bytes", "total_inactive_file"),
+)
 
 
 def check_resources(
@@ -67,12 +73,15 @@ def check_resources(
 
 def _free_memory() -> int:
     """What the machine has, or the container that this runs in, whichever is less."""
-    free = psutil.virtual_memory().available
-    try:
-        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
-    except (OSError, ValueError):  # no container, or one without a limit ("max")
-        return free
-    return min(free, limit - used)
+    free = [psutil.virtual_memory().available]
+    for limit, used, pages in CONTAINERS:
+        try:
+            held = int(Path(limit).read_text()) - int(Path(used).read_text())
+            given_back = re.search(rf"^{pages} (\d+)$", Path(used).with_name("memory.stat").read_text(), re.MULTILINE)
+        except (OSError, ValueError):  # no container, or one without a limit ("max")
+            continue
+        free.append(held + (int(given_back[1]) if given_back else 0))
+    return min(free)
 
 
 def _pixels(path: str) -> int:

@@ -8,6 +8,7 @@ from .label_instances import LabelInstancesd
 from .rand_drop_modalities import RandDropModalitiesd
 from .rand_hue_saturation_value import RandHueSaturationValued
 from .rand_modality_bias import RandModalityBiasd
+from .spacing_alone import SpacingAloned
 from .split_nuclei import SplitNucleid
 from .tumour_labels import TumourLabelsd
 
@@ -20,6 +21,7 @@ __all__ = [
     "RandDropModalitiesd",
     "RandHueSaturationValued",
     "RandModalityBiasd",
+    "SpacingAloned",
     "SplitNucleid",
     "TumourLabelsd",
 ]

@@ -280,6 +280,9 @@ def test_output_that_is_taken_stays_as_it_is(tmp_path: Path) -> None:
         prepare(source, taken / "thesis.txt" / "out", num_folds=2, num_workers=1)
     with pytest.raises(UserError, match="num_workers: 0 is too few; give 1 or more"):
         prepare(source, tmp_path / "out", num_folds=2, num_workers=0)
+    for options in ({"num_folds": 10}, {"seed": 1}):
+        with pytest.raises(UserError, match="split: reference is two folds, always the same; leave out num_folds and"):
+            prepare(source, tmp_path / "out", split="reference", **options)
 
 
 def test_recovers_from_a_run_that_was_killed(tmp_path: Path) -> None:

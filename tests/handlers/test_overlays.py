@@ -2,8 +2,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from shared.handlers import Overlays, overlays
-from shared.handlers.overlays import BOTH, PREDICTION, TRUTH, draw_contours
+from shared.handlers import Overlays, contours
+from shared.handlers.contours import BOTH, PREDICTION, TRUTH, draw_contours
 
 
 def test_colours_say_who_drew_a_contour():
@@ -30,7 +30,7 @@ def test_strips_leave_no_trace(monkeypatch):
     for shape in [(61, 900, 1), (40, 47, 3)]:
         grey, found, truth = generator.random(shape), *generator.integers(0, 3, (2, *shape[:2]))
         whole = draw_contours(grey, found, truth)
-        monkeypatch.setattr(overlays, "STRIP", 3 * shape[1])
+        monkeypatch.setattr(contours, "STRIP", 3 * shape[1])
         assert np.array_equal(draw_contours(grey, found, truth), whole)
         monkeypatch.undo()
 

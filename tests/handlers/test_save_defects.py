@@ -53,13 +53,13 @@ def test_two_defects_by_hand(tmp_path):
     found[0, 0] = 0.9  # too small
     found[4, 6] = 0.5  # not above the threshold
     first, second = inspect(tmp_path, {"line/a.PNG": found}, min_area=2, save_probability=True)
-    picture = {"image": "line/a.PNG", "decision": "NG", "score": "1.000000", "threshold": "0.5", "error": ""}
+    picture = {"picture": "line/a.PNG", "decision": "NG", "score": "1.000000", "threshold": "0.5", "error": ""}
     assert first == picture | {
-        "defect": "1", "x": "3", "y": "1", "w": "4", "h": "2", "area": "8", "centroid_x": "4.50",
+        "id": "1", "box_x": "3", "box_y": "1", "box_w": "4", "box_h": "2", "area_px": "8", "centroid_x": "4.50",
         "centroid_y": "1.50", "mean_probability": "0.781250", "max_probability": "1.000000",
     }  # fmt: skip
     assert second == picture | {
-        "defect": "2", "x": "0", "y": "3", "w": "2", "h": "2", "area": "2", "centroid_x": "0.50",
+        "id": "2", "box_x": "0", "box_y": "3", "box_w": "2", "box_h": "2", "area_px": "2", "centroid_x": "0.50",
         "centroid_y": "3.50", "mean_probability": "0.625000", "max_probability": "0.625000",
     }  # fmt: skip
     mask = pixels(tmp_path / "out" / "line" / "a_seg.png")
@@ -80,10 +80,10 @@ def test_measurements_are_those_of_scikit_image():
         for order, strip in [("C", 10**6), ("F", 10**6), ("F", 1), ("C", 3 * shape[1]), ("F", 7 * shape[1])]:
             found = Regions(np.asarray(probability, order=order), threshold=0.7, min_area=3, strip=strip)
             rows = measure_defects(found.regions)
-            assert [r["defect"] for r in rows] == list(range(1, len(kept) + 1))
+            assert [r["id"] for r in rows] == list(range(1, len(kept) + 1))
             for row, region in zip(rows, kept, strict=True):
-                x, y, w, h = (row[key] for key in "xywh")
-                assert (y, x, y + h, x + w) == region.bbox and row["area"] == region.area
+                x, y, w, h = (row[f"box_{key}"] for key in "xywh")
+                assert (y, x, y + h, x + w) == region.bbox and row["area_px"] == region.area
                 measured = [row[key] for key in ("centroid_y", "centroid_x", "mean_probability", "max_probability")]
                 expected = [*region.centroid, region.intensity_mean, region.intensity_max]
                 np.testing.assert_allclose(np.array(measured, float), expected, rtol=0, atol=0.0051)
@@ -113,7 +113,7 @@ def test_pictures_that_are_ok_and_pictures_without_a_decision(tmp_path):
     small[2, 1] = 0.8
     pictures = {"a.png": np.zeros((1, 1)), "b.png": small, "c.png": "c.png: cut short", "d.png": broken}
     rows = inspect(tmp_path, pictures, min_area=2)
-    assert [(r["image"], r["decision"], r["score"], r["defect"], r["error"]) for r in rows[:3]] == [
+    assert [(r["picture"], r["decision"], r["score"], r["id"], r["error"]) for r in rows[:3]] == [
         ("a.png", "OK", "0.000000", "", ""),
         ("b.png", "OK", "0.800000", "", ""),
         ("c.png", "", "", "", "c.png: cut short"),
@@ -135,10 +135,15 @@ def test_what_is_done_is_not_done_again(tmp_path, caplog):
     assert [case["id"] for case in left] == ["b", "c"]
     rows = inspect(tmp_path, {"b.png": two[:, :1], "c.png": two[:, 1:2]}, skip_existing=True)
     expected = [("b.png", "NG", "1"), ("c.png", "OK", ""), ("s/a.png", "NG", "1"), ("s/a.png", "NG", "2")]
-    assert [(r["image"], r["decision"], r["defect"]) for r in rows] == expected
+    assert [(r["picture"], r["decision"], r["id"]) for r in rows] == expected
     with caplog.at_level("INFO"):
         check_defects(tmp_path / "out")
     assert "2 NG, 1 OK" in caplog.text
+    older = (tmp_path / "out" / "findings.csv").read_text().replace("picture", "image", 1)
+    (tmp_path / "out" / "findings.csv").write_text(older)
+    with pytest.raises(UserError, match="findings.csv is of another bundle or of an older version"):
+        inspect(tmp_path, {"b.png": two}, skip_existing=True)
+    assert (tmp_path / "out" / "findings.csv").read_text() == older
 
 
 def test_the_overlay_shows_the_outline_and_the_verdict(tmp_path):

@@ -16,7 +16,7 @@ from scipy.ndimage import binary_erosion
 from tiny_heads import OBLIQUE
 
 from shared.handlers import TumourOverlays
-from shared.handlers.overlays import BOTH, PREDICTION, TRUTH
+from shared.handlers.contours import BOTH, PREDICTION, TRUTH
 from shared.handlers.tumour_overlay import draw_tumour
 
 SHAPE = (64, 48, 32)  # enlarged nine times

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.special import expit
 
-from shared.deploy.agreement import Agreement
+from shared.metrics.agreement import Agreement
 
 
 def test_batches_are_pooled_as_if_they_were_one():

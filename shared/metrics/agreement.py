@@ -1,4 +1,4 @@
-"""How far the outputs of a converted network are from those of the network itself."""
+"""How far the outputs of a network in another form, precision or engine are from those of the network itself."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Agreement:
 
         Args:
             expected: logits of the network itself.
-            found: those of the converted one.
+            found: those of the other.
 
         Shape:
             Both ``(N, C, *spatial)``.
@@ -67,7 +67,7 @@ class Agreement:
         return self._difference / self._values if self._values else math.nan
 
     def is_close(self) -> bool:
-        """Whether the converted network may stand for the other."""
+        """Whether the other may stand for the network itself."""
         return self.mean_difference <= MOST_DIFFERENCE and not self.dice < LEAST_DICE
 
     def __str__(self) -> str:

@@ -1,0 +1,29 @@
+"""Another spacing for some entries of an item, and nothing for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+import torch
+from monai.transforms import Spacingd
+
+__all__ = ["SpacingAloned"]
+
+
+class SpacingAloned(Spacingd):
+    """MONAI's ``Spacingd`` that leaves alone what else an item holds.
+
+    That of MONAI 1.6 takes every entry whose name begins with the key and ``_`` for a dictionary of meta data, if the
+    image is a NIfTI file, and fails at MONAI Label's ``image_path``.
+
+    Args:
+        args: those of ``Spacingd``.
+        kwargs: likewise.
+
+    Shape:
+        ``(C, *spatial)``; the result has as many axes.
+    """
+
+    def __call__(self, data: Mapping[Hashable, torch.Tensor], lazy: bool | None = None) -> dict[Hashable, torch.Tensor]:
+        own = {key: data[key] for key in self.key_iterator(dict(data))}
+        return {**data, **super().__call__(own, lazy)}
