@@ -76,4 +76,4 @@ def test_an_inspection_takes_few_bytes_per_pixel(tmp_path):
     sides = (SIDE // 2, SIDE)
     small, large = (peak_of_an_inspection(tmp_path / str(side), side) for side in sides)
     slope = (large - small) / (sides[1] ** 2 - sides[0] ** 2)
-    assert 4 < slope < BYTES_PER_PIXEL  # less than the probabilities take would mean that it was not measured
+    assert 4 < round(slope, 1) <= BYTES_PER_PIXEL  # less than probabilities take was not measured

@@ -72,9 +72,9 @@ class SaveDefects(PictureFindings):
 
     def find(self, item: dict[str, Any], output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
         """Write the mask of a picture, decide, and measure its defects."""
-        channels = rows_first(output["pred"])
+        channels = rows_first(output["probability"])
         if len(channels) != 1:
-            raise ValueError(f"pred must have one channel, got {len(channels)}")
+            raise ValueError(f"probability must have one channel, got {len(channels)}")
         probability = channels[0]
         score = probability.max()
         refuse_nan(item, score)

@@ -44,7 +44,7 @@ class SaveInstances(PictureFindings):
 
     def find(self, item: dict[str, Any], output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
         """Write the maps of a picture and measure its instances."""
-        instances, probability = rows_first(output["pred"])[0], rows_first(output["probability"])
+        instances, probability = output["pred"].cpu().numpy().T, rows_first(output["probability"])
         refuse_nan(item, probability)
         if instances.max() > MOST_INSTANCES:
             raise UserError(f"{item['file']}: {instances.max()} instances do not fit into 16 bit; cut the picture")

@@ -5,6 +5,7 @@ from .eight_bit_modalities import EightBitModalitiesd
 from .instance_distance import InstanceDistanced
 from .invert_readable import InvertReadabled
 from .label_instances import LabelInstancesd
+from .picture_labels import PictureLabelsd
 from .rand_drop_modalities import RandDropModalitiesd
 from .rand_hue_saturation_value import RandHueSaturationValued
 from .rand_modality_bias import RandModalityBiasd
@@ -18,6 +19,7 @@ __all__ = [
     "InstanceDistanced",
     "InvertReadabled",
     "LabelInstancesd",
+    "PictureLabelsd",
     "RandDropModalitiesd",
     "RandHueSaturationValued",
     "RandModalityBiasd",

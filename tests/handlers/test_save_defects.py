@@ -30,7 +30,7 @@ def inspect(tmp_path, pictures, **options):
                 "error": error,
             }
         ]
-        engine.state.output = [{"pred": probability}]
+        engine.state.output = [{"probability": probability}]
         return engine.state.output
 
     engine = Engine(step)
@@ -176,7 +176,7 @@ def test_the_verdict_s_corner_is_as_if_written_on_the_whole(shape):
 def test_a_picture_is_let_go_of_before_the_next_is_read(tmp_path):
     engine = Engine(lambda engine, item: None)
     engine.state.batch = [{"id": "a", "file": str(tmp_path / "a.png"), "error": "broken"}]
-    engine.state.output = [{"pred": torch.zeros(1, 1, 1)}]
+    engine.state.output = [{"probability": torch.zeros(1, 1, 1)}]
     SaveDefects(tmp_path, tmp_path / "out").save(engine)
     assert engine.state.batch == engine.state.output == []
 
@@ -190,6 +190,6 @@ def test_wrong_arguments(tmp_path, wrong):
 def test_several_channels_are_refused(tmp_path):
     engine = Engine(lambda engine, item: None)
     engine.state.batch = [{"id": "a", "file": str(tmp_path / "a.png"), "error": ""}]
-    engine.state.output = [{"pred": torch.zeros(2, 1, 1)}]
-    with pytest.raises(ValueError, match="pred must have one channel, got 2"):
+    engine.state.output = [{"probability": torch.zeros(2, 1, 1)}]
+    with pytest.raises(ValueError, match="probability must have one channel, got 2"):
         SaveDefects(tmp_path, tmp_path / "out").save(engine)

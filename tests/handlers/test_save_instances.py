@@ -27,7 +27,7 @@ def segment(tmp_path, labels, errors, **options):
             }
         ]
         probability = (instances[None] > 0).float().masked_fill(instances[None] < 0, torch.nan)
-        engine.state.output = [{"pred": instances[None], "probability": probability}]
+        engine.state.output = [{"pred": instances, "probability": probability}]
         return engine.state.output
 
     engine = Engine(step)
