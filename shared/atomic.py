@@ -8,7 +8,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,11 @@ def atomic_write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
-def atomic_write_json(path: str | Path, content: Any, indent: int = 1) -> None:
-    """Write ``content`` as JSON, complete or not at all."""
-    atomic_write_text(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
+def atomic_write_json(
+    path: str | Path, content: Any, indent: int = 1, default: Callable[[Any], Any] | None = None
+) -> None:
+    """Write ``content`` as JSON, complete or not at all; ``default`` makes of what JSON has no form for what it has."""
+    atomic_write_text(path, json.dumps(content, indent=indent, ensure_ascii=False, default=default) + "\n")
 
 
 def atomic_write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

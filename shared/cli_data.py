@@ -19,8 +19,8 @@ def prepare_dsb(
     source: str,
     output: str,
     groups: str | None = None,
-    num_folds: int = 5,
-    seed: int = 0,
+    num_folds: int | None = None,
+    seed: int | None = None,
     num_workers: int | None = None,
     split: str = "folds",
 ) -> str:

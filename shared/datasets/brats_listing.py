@@ -166,4 +166,4 @@ def _entry(case: Case, order: list[str]) -> dict[str, Any]:
 
 def _finished(output: Path) -> set[str]:
     """Cases that are finished and whose label maps are there."""
-    return {name for name in finished_names(output) if (output / f"{name}_seg.nii.gz").is_file()}
+    return {name for name in finished_names(output, "case") if (output / f"{name}_seg.nii.gz").is_file()}

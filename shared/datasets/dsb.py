@@ -16,7 +16,7 @@ from .dsb_case import CaseReport, convert_case
 from .dsb_source import DEEPEST, INNER_ZIP, WANTED, Case, find_cases, find_inner_zip
 from .dsb_summary import format_summary, summarise
 from .faults import raise_faults, space_faults
-from .folds import assign_folds, fold_faults, reference_split
+from .folds import REFERENCE_SEED, assign_folds, fold_faults, reference_split
 from .groups import read_groups
 from .processes import map_in_processes
 from .workers import count_workers
@@ -37,8 +37,8 @@ def prepare(
     source: str | Path,
     output: str | Path,
     groups: str | Path | None = None,
-    num_folds: int = 5,
-    seed: int = 0,
+    num_folds: int | None = None,
+    seed: int | None = None,
     num_workers: int | None = None,
     split: str = "folds",
 ) -> dict[str, Any]:
@@ -53,8 +53,8 @@ def prepare(
         source: ``stage1_train.zip``, the zip of the whole competition, or the unpacked folder.
         output: folder of the data set; must be new or empty.
         groups: CSV file with the columns ``id`` and ``group``; by default each picture is its own group.
-        num_folds: number of folds, from 2 to the number of groups.
-        seed: of the folds.
+        num_folds: number of folds, from 2 to the number of groups; by default 5.
+        seed: of the folds; by default 0.
         num_workers: processes, at least 1; by default one per core.
         split: ``folds``, or ``reference`` for that of the reference program, see ``reference_split``, which takes
             neither ``num_folds`` nor ``seed``.
@@ -74,11 +74,12 @@ def prepare(
     if split not in ("folds", "reference"):
         raise UserError(f"split: {split!r} is neither folds nor reference")
     if split == "reference":
-        if (num_folds, seed) != (5, 0):
+        if num_folds is not None or seed is not None:
             raise UserError(
                 "split: reference is two folds, always the same; leave out num_folds and seed, or give folds"
             )
-        num_folds = 2
+        num_folds, seed = 2, REFERENCE_SEED
+    num_folds, seed = 5 if num_folds is None else num_folds, seed or 0
     list_members(source, WANTED, DEEPEST)  # a wrong source is told before anything is made
     with atomic_folder(output) as part:
         (part / "labels").mkdir()

@@ -10,7 +10,9 @@ import numpy as np
 
 from ..errors import UserError
 
-__all__ = ["assign_folds", "fold_faults", "reference_split"]
+__all__ = ["REFERENCE_SEED", "assign_folds", "fold_faults", "reference_split"]
+
+REFERENCE_SEED = 41
 
 
 def assign_folds(groups: Sequence[str], strata: Sequence[str], num_folds: int, seed: int) -> list[int]:
@@ -91,7 +93,7 @@ def reference_split(count: int) -> list[int]:
     """
     if count < 2:
         raise UserError(f"split: {count} cases cannot be split; give more")
-    order = np.random.RandomState(41).permutation(count)
+    order = np.random.RandomState(REFERENCE_SEED).permutation(count)
     held_out = set(order[: -(-count // 5)].tolist())
     return [0 if case in held_out else 1 for case in range(count)]
 

@@ -70,18 +70,23 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
     ]
 
 
-def finished_names(output: Path) -> set[str]:
-    """What an earlier run has finished, by the first column of ``findings.csv``, ``picture`` or ``case``."""
+def finished_names(output: Path, column: str) -> set[str]:
+    """What an earlier run has finished, by the column of ``findings.csv`` that names it.
+
+    Raises:
+        UserError: the table has no such column.
+    """
     table = output / "findings.csv"
     if not table.is_file():
         return set()
     with table.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
-        (name, *_) = rows.fieldnames or [""]
-        return {row[name] for row in rows if not row["error"]}
+        if not {column, "error"} <= set(rows.fieldnames or ()):
+            raise UserError(f"skip_existing: {table} has no columns {column} and error; give another --output_dir")
+        return {row[column] for row in rows if not row["error"]}
 
 
 def _finished(output: Path) -> set[str]:
     """Pictures that are finished and whose label maps are there."""
-    names = {Path(name) for name in finished_names(output)}
+    names = {Path(name) for name in finished_names(output, "picture")}
     return {name.as_posix() for name in names if (output / name.with_name(f"{name.stem}_seg.png")).is_file()}

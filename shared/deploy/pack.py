@@ -41,9 +41,11 @@ def pack_bundle(bundle: str | Path, output: str | Path = "dist", overwrite: bool
 
     Raises:
         UserError: the bundle lacks something that an archive needs, a configuration is no JSON, or there is an archive
-            of another content.
+            of another content, or ``output`` names a file.
     """
     bundle = Path(bundle).resolve()
+    if Path(output).suffix == ".zip":
+        raise UserError(f"output: {output} is to be a folder; the archive in it will be {bundle.name}.zip")
     if missing := [name for name in REQUIRED if not (bundle / name).is_file()]:
         raise UserError(f"bundle: {bundle} has no {', '.join(missing)}; name a bundle that is complete")
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import ignite.distributed as idist
 import numpy as np
 import torch
 from monai.utils import evenly_divisible_all_gather
@@ -22,6 +21,6 @@ def gather_by_index(rows: Sequence[Sequence[float]], width: int) -> tuple[np.nda
     Returns:
         All rows, process after process, as float64, and which of them to count, by rising index.
     """
-    own = torch.tensor(rows, dtype=torch.float64, device=idist.device()).reshape(-1, width)
+    own = torch.tensor(rows, dtype=torch.float64).reshape(-1, width)
     everyone = evenly_divisible_all_gather(own, concat=True).cpu().numpy()
     return everyone, np.unique(everyone[:, 0], return_index=True)[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +82,7 @@ class FindingsHandler:
     def start(self, engine: Workflow) -> None:
         """Take up the rows of an earlier run."""
         if self.skip_existing and self.table.is_file():
-            rows = read_findings(self.table)
-            if unknown := [column for column in (rows[0] if rows else ()) if column not in self.columns]:
-                raise UserError(
-                    f"skip_existing: {self.table} is of another bundle or of an older version, with the columns "
-                    f"{', '.join(unknown)}; give another --output_dir"
-                )
-            for row in rows:
+            for row in read_findings(self.table, self.columns):
                 name = row[self.columns[0]]
                 if not row["error"] and self.is_current(name):
                     self.rows.setdefault(name, []).append(dict(row))
@@ -155,10 +150,24 @@ def refuse_nan(item: dict[str, Any], probability: np.ndarray) -> None:
         raise UserError(f"{item['file']}: the network gave NaN; try --amp False, or check its weights")
 
 
-def read_findings(table: Path) -> list[dict[str, str]]:
-    """The rows of ``findings.csv``."""
+def read_findings(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of ``findings.csv``.
+
+    Args:
+        table: the file.
+        columns: that it may have.
+
+    Raises:
+        UserError: it has others.
+    """
     with table.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        rows = csv.DictReader(file)
+        if unknown := sorted(set(rows.fieldnames or ()) - set(columns)):
+            raise UserError(
+                f"output_dir: {table} is of another bundle or of an older version, with the columns "
+                f"{', '.join(unknown)}; give another --output_dir"
+            )
+        return list(rows)
 
 
 def refuse_failures(cases: list[dict[str, str]], table: Path, what: str = "pictures") -> None:

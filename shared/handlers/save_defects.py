@@ -112,7 +112,7 @@ def check_defects(output_dir: str | Path) -> None:
         UserError: some pictures could not be segmented.
     """
     table = Path(output_dir) / "findings.csv"
-    pictures = list({row["picture"]: row for row in read_findings(table)}.values())
+    pictures = list({row["picture"]: row for row in read_findings(table, COLUMNS)}.values())
     decisions = [row["decision"] for row in pictures]
     logging.getLogger(__name__).info("%d NG, %d OK; table: %s", decisions.count("NG"), decisions.count("OK"), table)
     refuse_failures(pictures, table)

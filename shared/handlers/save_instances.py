@@ -70,7 +70,7 @@ def check_findings(output_dir: str | Path) -> None:
         UserError: some pictures could not be segmented.
     """
     table = Path(output_dir) / "findings.csv"
-    rows = [row for row in read_findings(table) if not row["id"]]
+    rows = [row for row in read_findings(table, COLUMNS) if not row["id"]]
     counts = [int(row["count"]) for row in rows if row["count"]]
     logging.getLogger(__name__).info("%d pictures, %d instances found; table: %s", len(counts), sum(counts), table)
     refuse_failures(rows, table)

@@ -121,7 +121,7 @@ def check_tumours(output_dir: str | Path) -> None:
         UserError: some cases could not be segmented.
     """
     table = Path(output_dir) / "findings.csv"
-    cases = read_findings(table)
+    cases = read_findings(table, SaveTumours.columns)
     volumes = [float(row["volume_wt_ml"]) for row in cases if not row["error"]]
     found = sum(volume > 0 for volume in volumes)
     logging.getLogger(__name__).info("%d cases, a tumour found in %d; table: %s", len(volumes), found, table)

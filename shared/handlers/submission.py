@@ -11,6 +11,7 @@ from skimage.measure import regionprops
 from ..atomic import atomic_write_table
 from ..errors import UserError
 from .findings import read_findings
+from .save_instances import SaveInstances
 
 __all__ = ["encode_runs", "write_submission"]
 
@@ -52,18 +53,17 @@ def write_submission(output_dir: str | Path) -> None:
         UserError: two pictures have one name, by which Kaggle would know them.
     """
     output = Path(output_dir)
-    targets = [
-        output / Path(row["picture"]).with_suffix("") for row in read_findings(output / "findings.csv") if not row["id"]
-    ]
+    rows = read_findings(output / "findings.csv", SaveInstances.columns)
+    targets = [output / Path(row["picture"]).with_suffix("") for row in rows if not row["id"]]
     if len({target.name for target in targets}) < len(targets):
         raise UserError("submission: pictures in different folders have one name; rename them, Kaggle knows names only")
-    rows = []
+    cells = []
     for target in targets:
         written = target.with_name(f"{target.name}_seg.png")
         instances = imread(written) if written.is_file() else np.zeros((1, 1), np.uint16)
         runs_found = _encode_instances(instances) or [""]
-        rows += [{"ImageId": target.name, "EncodedPixels": runs} for runs in runs_found]
-    atomic_write_table(output / "submission.csv", ("ImageId", "EncodedPixels"), rows)
+        cells += [{"ImageId": target.name, "EncodedPixels": runs} for runs in runs_found]
+    atomic_write_table(output / "submission.csv", ("ImageId", "EncodedPixels"), cells)
 
 
 def _encode_instances(instances: np.ndarray) -> list[str]:

@@ -46,10 +46,11 @@ class Agreement:
         """
         if expected.shape != found.shape:
             raise ValueError(f"found must have the shape {tuple(expected.shape)}, got {tuple(found.shape)}")
-        p, q = torch.sigmoid(expected.double()), torch.sigmoid(found.double())
+        expected, found = expected.cpu().double(), found.cpu().double()  # Apple's GPU has no doubles
+        p, q = torch.sigmoid(expected), torch.sigmoid(found)
         self.pictures += len(expected)
         # A NaN would lose against any number in a comparison; it must not count as agreement.
-        largest = (expected.double() - found.double()).abs().max().item()
+        largest = (expected - found).abs().max().item()
         self.largest = math.nan if math.isnan(largest) else max(self.largest, largest)
         self._difference += (p - q).abs().sum().item()
         self._values += p.numel()

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..atomic import atomic_write_text
+from ..atomic import atomic_write_json
 from ..errors import UserError
 from .folder import claim_folder
 from .options import is_command_line, merged_config, parse_options
@@ -103,7 +103,7 @@ def _record(
         "versions": {"python": platform.python_version(), "shared": __version__} | _versions(),
         "hardware": _hardware(),
     }
-    atomic_write_text(path, json.dumps(record | {"starts": [*earlier["starts"], start]}, indent=1, default=str) + "\n")
+    atomic_write_json(path, record | {"starts": [*earlier["starts"], start]}, default=str)
 
 
 def _refuse_changes(earlier: dict[str, Any], now: dict[str, Any]) -> None:

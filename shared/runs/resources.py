@@ -74,13 +74,14 @@ def check_resources(
 def _free_memory() -> int:
     """What the machine has, or the container that this runs in, whichever is less."""
     free = [psutil.virtual_memory().available]
-    for limit, used, pages in CONTAINERS:
+    for limit, used, name in CONTAINERS:
         try:
-            held = int(Path(limit).read_text()) - int(Path(used).read_text())
-            given_back = re.search(rf"^{pages} (\d+)$", Path(used).with_name("memory.stat").read_text(), re.MULTILINE)
+            left = int(Path(limit).read_text()) - int(Path(used).read_text())
+            statistics = Path(used).with_name("memory.stat").read_text()
         except (OSError, ValueError):  # no container, or one without a limit ("max")
             continue
-        free.append(held + (int(given_back[1]) if given_back else 0))
+        reclaimable = re.search(rf"^{name} (\d+)$", statistics, re.MULTILINE)
+        free.append(left + (int(reclaimable[1]) if reclaimable else 0))
     return min(free)
 
 

@@ -9,7 +9,7 @@ from .picture_labels import PictureLabelsd
 from .rand_drop_modalities import RandDropModalitiesd
 from .rand_hue_saturation_value import RandHueSaturationValued
 from .rand_modality_bias import RandModalityBiasd
-from .spacing_alone import SpacingAloned
+from .spacing_of_keys import SpacingOfKeysd
 from .split_nuclei import SplitNucleid
 from .tumour_labels import TumourLabelsd
 
@@ -23,7 +23,7 @@ __all__ = [
     "RandDropModalitiesd",
     "RandHueSaturationValued",
     "RandModalityBiasd",
-    "SpacingAloned",
+    "SpacingOfKeysd",
     "SplitNucleid",
     "TumourLabelsd",
 ]

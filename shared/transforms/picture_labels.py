@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 
 import torch
-from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
 __all__ = ["PictureLabelsd"]
@@ -34,9 +33,6 @@ class PictureLabelsd(MapTransform):
         >>> found.tolist(), found.dtype
         ([[0, 256]], torch.uint16)
     """
-
-    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
-        super().__init__(keys, allow_missing_keys)
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
         result = dict(data)

@@ -3,6 +3,7 @@ import time
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from running import ROOT
 
 from shared.bench import bench, format_bench
@@ -53,6 +54,20 @@ def test_an_engine_is_measured_beside_float32():
     result = bench(BUNDLE, "infer", batch_size=2, size=(32, 48), engine="auto", device="cpu", warmup=0, steps=2)
     assert list(result["variants"]) == ["fp32 eager", "amp auto, auto"]
     assert result["mean_difference"] <= 0.005
+
+
+def test_masks_that_are_all_empty_do_not_agree(tmp_path):
+    nothing = tmp_path / "nothing.pt"
+    parser = ConfigParser()
+    parser.read_config(str(BUNDLE / "configs" / "train.json"))
+    weights = parser.get_parsed_content("network_def").state_dict()
+    last = [name for name in weights if name.endswith("bias")][-1]
+    weights[last] = weights[last] - 100  # far below one half everywhere
+    torch.save(weights, nothing)
+    options = {"batch_size": 1, "size": (32, 32), "device": "cpu", "warmup": 0, "steps": 1}
+    result = bench(BUNDLE, "infer", checkpoint=nothing, output=tmp_path / "out.json", **options)
+    assert result["dice_of_masks"] is None and json.loads((tmp_path / "out.json").read_text()) == result
+    assert "no masks to compare, mean |dp| " in format_bench(result)
 
 
 def test_volumes_are_measured_as_pictures_are():

@@ -144,6 +144,8 @@ def test_the_same_files_give_the_same_bytes(packed, tmp_path):
 def test_a_bundle_that_is_not_complete_is_refused(tmp_path):
     bundle = tmp_path / NAME
     shutil.copytree(ROOT / "bundles" / NAME, bundle, ignore=shutil.ignore_patterns("models", "data_license.txt"))
+    with pytest.raises(UserError, match=r"output: a\.zip is to be a folder; the archive in it will be unet_dsb\.zip"):
+        pack_bundle(bundle, "a.zip")
     with pytest.raises(UserError, match="unet_dsb has no docs/data_license.txt, models/model.pt; name a bundle"):
         pack_bundle(bundle)
     for missing in ("docs/data_license.txt", "models/model.pt"):

@@ -143,6 +143,10 @@ def test_what_is_done_is_not_done_again(tmp_path, caplog):
     (tmp_path / "out" / "findings.csv").write_text(older)
     with pytest.raises(UserError, match="findings.csv is of another bundle or of an older version"):
         inspect(tmp_path, {"b.png": two}, skip_existing=True)
+    with pytest.raises(UserError, match="findings.csv is of another bundle or of an older version"):
+        check_defects(tmp_path / "out")
+    with pytest.raises(UserError, match="has no columns picture and error; give another --output_dir"):
+        list_pictures(tmp_path / "in", tmp_path / "out", skip_existing=True)
     assert (tmp_path / "out" / "findings.csv").read_text() == older
 
 

@@ -1,0 +1,26 @@
+import csv
+import json
+
+import pytest
+
+from shared.atomic import atomic_write_json, atomic_write_table
+
+
+def test_a_table_has_empty_cells_for_what_is_missing_and_refuses_what_is_no_column(tmp_path):
+    target = tmp_path / "new" / "a.csv"
+    atomic_write_table(target, ("id", "area, px"), [{"id": "ä\n1", "area, px": 3}, {"id": 2}])
+    with target.open(newline="", encoding="utf-8") as file:
+        assert list(csv.DictReader(file)) == [{"id": "ä\n1", "area, px": "3"}, {"id": "2", "area, px": ""}]
+    before = target.read_bytes()
+    with pytest.raises(ValueError, match="'arae'"):
+        atomic_write_table(target, ("id",), [{"arae": 3}])
+    assert target.read_bytes() == before and [file.name for file in target.parent.iterdir()] == ["a.csv"]
+
+
+def test_json_keeps_letters_and_stays_whole(tmp_path):
+    target = tmp_path / "a.json"
+    atomic_write_json(target, {"name": "Zürich", "path": tmp_path}, default=str)
+    assert "Zürich" in target.read_text(encoding="utf-8")
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        atomic_write_json(target, {"path": tmp_path})
+    assert json.loads(target.read_text(encoding="utf-8")) == {"name": "Zürich", "path": str(tmp_path)}
