@@ -32,7 +32,7 @@ demo: .venv/installed-run
 	$(BIN)/python -m shared synthesize dsb --output $(DEMO)/raw --cases 48 --seed 0 --size 256x256
 	$(BIN)/python -m shared prepare dsb --source $(DEMO)/raw --output $(DEMO)/data
 	$(BIN)/python -m monai.bundle run training --config_file $(BUNDLE)/configs/train.json \
-	    --dataset_dir $(DEMO)/data --output_dir $(DEMO)/run --epochs 20 --val_interval 10
+	    --dataset_dir $(DEMO)/data --output_dir $(DEMO)/run --epochs 30 --val_interval 10 --patch_size '[128,128]'
 	$(BIN)/python -m shared synthesize dsb --output $(DEMO)/unseen_raw --cases 8 --seed 1
 	@mkdir -p $(DEMO)/unseen && cp $(DEMO)/unseen_raw/*/images/*.png $(DEMO)/unseen/
 	$(BIN)/python -m monai.bundle run --config_file $(BUNDLE)/configs/inference.json \
