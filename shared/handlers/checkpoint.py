@@ -98,12 +98,10 @@ class Checkpoint:
         if states:
             state = self._load(states)
             self.best = state["best"]
-            engine.state.epoch = state["epoch"]
+            engine.state.epoch = epoch = state["epoch"]
             engine.state.iteration = state["iteration"]
-            self.logger.info("resumed from %s after epoch %d", states[-1], state["epoch"])
-            if (state["stopped_early"] and self._is_overdue(state["epoch"])) or state[
-                "epoch"
-            ] >= engine.state.max_epochs:
+            self.logger.info("resumed from %s after epoch %d", states[-1], epoch)
+            if (state["stopped_early"] and self._is_overdue(epoch)) or epoch >= engine.state.max_epochs:
                 engine.terminate()
         elif self.resume:
             self.logger.info("no epoch was finished before: starting with the first")

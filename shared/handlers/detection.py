@@ -104,7 +104,7 @@ class Detection:
         for name, values in details.items():
             engine.state.metric_details[name] = torch.tensor(values, dtype=torch.float64)[:, None]
 
-        _, once = gather_by_index([[index] for index in self.indices], 1)
+        _, once = gather_by_index([[index] for index in self.indices], 1)  # in the order of the counts gathered above
         counts = PictureCounts(*(values[once] for values in counts))
         for name, values in figures.items():
             engine.state.metrics[name] = torch.nanmean(torch.tensor(values[once])).item()
