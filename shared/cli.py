@@ -105,6 +105,23 @@ def calibrate(run: str, missed: float = 20.0, false_alarm: float = 1.0, output: 
     return calibrate_run(run, missed, false_alarm, output)
 
 
+def folds(runs: str, output: str | None = None) -> str:
+    """Bring the scores of a cross-validation together: of each fold, their mean and standard deviation.
+
+    Reads summary.json of trainings or evaluations that have each scored the fold that they held out.
+
+    Options:
+        --runs    pattern of their folders, in quotes; may stand first without --runs
+        --output  CSV file to write as well (default: none)
+
+    Example:
+        python -m shared folds "runs/nuclei_*"
+    """
+    from .deploy import summarise_folds
+
+    return summarise_folds(runs, output)
+
+
 def release(source: str, output: str | None = None, from_: str = "run", version: str | None = None) -> str:
     """Turn a training run, or weights of another program, into weights of a bundle.
 
@@ -163,6 +180,7 @@ def export(
     checkpoint: str | None = None,
     channels: int | None = None,
     num_classes: int | None = None,
+    overlay: str | None = None,
 ) -> str:
     """Write a bundle's network as ONNX, for any batch and size, and compare it with PyTorch.
 
@@ -178,6 +196,8 @@ def export(
         --checkpoint   weights (default: the bundle's)
         --channels     as in the training of the weights (default: the bundle's)
         --num_classes  likewise
+        --overlay      configurations laid over inference.json, with commas between them: files, or names of the
+                       bundle's, such as reference_inference
 
     Example:
         python -m shared export unet_dsb --output nuclei.onnx --check
@@ -188,7 +208,8 @@ def export(
         raise UsageError("--pictures goes with --check")
     knobs = {"channels": channels, "num_classes": num_classes}
     given = {name: value for name, value in knobs.items() if value is not None}
-    return export_onnx(_bundle_folder(bundle), output, check, pictures, checkpoint, given)
+    overlays = overlay.split(",") if overlay else ()
+    return export_onnx(_bundle_folder(bundle), output, check, pictures, checkpoint, given, overlays)
 
 
 def _bundle_folder(bundle: str) -> Path:
@@ -199,6 +220,7 @@ def _bundle_folder(bundle: str) -> Path:
 COMMANDS: dict[str, dict[str, Callable[..., str]] | Callable[..., str]] = {
     "bench": bench,
     "calibrate": calibrate,
+    "folds": folds,
     "release": release,
     "export": export,
     "pack": pack,
@@ -207,6 +229,7 @@ COMMANDS: dict[str, dict[str, Callable[..., str]] | Callable[..., str]] = {
 }
 SUMMARIES = {
     "calibrate": "find the threshold at which the mistakes of an inspection cost least",
+    "folds": "bring the scores of a cross-validation together: each fold, mean, standard deviation",
     "release": "turn a training run, or weights of another program, into weights of a bundle",
     "export": "write a bundle's network as ONNX, and compare it with PyTorch",
     "pack": "put a bundle and the code that it needs into one archive that runs alone",
@@ -225,8 +248,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; nothing half-written is left", file=sys.stderr)
+        print("interrupted; no file is half-written", file=sys.stderr)
         return 130
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}; name a place that can be written and read", file=sys.stderr)
+        return 1
     except Exception as error:  # MONAI wraps a person's mistake in errors of its own
         if not (mistake := user_error_behind(error)):
             raise

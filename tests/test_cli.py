@@ -66,6 +66,10 @@ def test_a_mistake_in_the_data_is_one_line_and_exit_code_1(capsys, tmp_path):
     )
     assert code == 1
     assert "2018 does not exist" in err
+    (tmp_path / "file").touch()
+    code, err = error_of(capsys, "pack", "bundles/unet_dsb", "--output", str(tmp_path / "file" / "dist"))
+    assert code == 1
+    assert err.startswith(f"error: {tmp_path / 'file'}")
 
 
 def test_pictures_and_masks_of_one_s_own(capsys, tmp_path):

@@ -102,7 +102,7 @@ def test_inference_keeps_the_grid_and_goes_on_past_a_broken_case(trained, heads,
 
     before = (output / f"{names[2]}_seg.nii.gz").stat().st_mtime_ns
     (cases / names[1] / f"{names[1]}_t2.nii.gz").unlink()
-    segment(cases, output, trained / "model.pt", skip_existing=True, label_convention=2023)
+    segment(cases, output, trained / "model.pt", skip_existing=True)
     assert (output / f"{names[2]}_seg.nii.gz").stat().st_mtime_ns == before
     assert not [row for row in table(output / "findings.csv") if row["error"]]
 
@@ -223,6 +223,29 @@ def test_flips_and_several_networks(trained, heads, tmp_path):
     options = SMALL | {"dataset_dir": raw_cases(heads), "output_dir": tmp_path / "out"} | options
     run_bundle("unet3d_brats", ["inference", "ensemble", "tta"], **options)
     assert len(list((tmp_path / "out").glob("*_seg.nii.gz"))) == 6
+
+
+@pytest.mark.parametrize(
+    "configs",
+    [
+        ("inference", "class_inference", "ensemble", "tta"),
+        ("inference", "reference_inference", "ensemble", "tta"),
+        ("train", "class_loss", "evaluate", "ensemble", "evaluate_tta"),
+        ("train", "reference", "evaluate", "ensemble", "evaluate_tta"),
+        ("inference", "ensemble", "tta"),
+        ("train", "evaluate", "ensemble", "evaluate_tta"),
+    ],
+)
+def test_means_are_taken_of_what_the_network_tells_apart(configs):
+    """Of four labels one is true in each voxel; of three regions each may be."""
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / f"{name}.json") for name in configs])
+    parser["network_def::features"], parser["device"] = [4, 4, 8], "cpu"
+    evaluator = "evaluate::evaluator" if "train" in configs else "evaluator"
+    flips = parser.get_parsed_content(f"{evaluator}::inferer").inferer
+    ensemble = parser.get_parsed_content("network")
+    labels = len(configs) > (4 if "train" in configs else 3)
+    assert (flips.softmax, ensemble.softmax) == (labels, labels)
 
 
 def test_a_modality_left_out_at_evaluation_is_one_never_recorded(trained, heads, tmp_path):

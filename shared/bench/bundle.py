@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..atomic import atomic_write_json
 from ..errors import UserError
 from ..inferers import ENGINES, PrecisionInferer
 from ..metrics.agreement import Agreement
-from ..runs import load_checkpoint
+from ..runs import check_device, load_checkpoint
 from .timing import measure, summarise
 
 __all__ = ["bench", "format_bench"]
@@ -82,7 +82,9 @@ def bench(
         raise UserError(f"bundle: {bundle} has no configs/train.json; name the folder of a bundle")
     if min(batch_size, steps, *size) < 1 or warmup < 0:
         raise UserError("batch_size, size and steps: take whole numbers of 1 or more; warmup: 0 or more")
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if output is not None and Path(output).is_dir():
+        raise UserError(f"output: {output} is a folder; name a file")
+    where = check_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     torch.manual_seed(seed)
     parser = ConfigParser()
     parser.read_config(str(configs / "train.json"))
@@ -106,6 +108,7 @@ def bench(
         inferer = PrecisionInferer(SimpleInferer(), amp, engine)
         fast = copy.deepcopy(network).to(memory_format=CHANNELS_LAST[len(size)])
         make = _training_step if mode == "train" else _inference_step
+        _try(network, batch, image["spatial_shape"])
         variants = {
             BASELINE: make(parser, network, PrecisionInferer(SimpleInferer(), False), batch),
             f"amp {amp}, {'channels last' if engine == 'eager' else engine}": make(parser, fast, inferer, batch),
@@ -152,6 +155,18 @@ def format_bench(result: dict[str, Any]) -> str:
         masks = "no masks to compare" if dice is None else f"masks agree by Dice {dice:.4f}"
         lines.append(f"{masks}, mean |dp| {result['mean_difference']:.1e}")
     return "\n".join(lines)
+
+
+def _try(network: torch.nn.Module, batch: torch.Tensor, sides: Sequence[Any]) -> None:
+    """Tell before anything is timed that the network cannot be run on such batches."""
+    try:
+        with torch.inference_mode():
+            network(batch)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"size: the network fails on {'x'.join(map(str, batch.shape[2:]))} ({str(error).splitlines()[0]}); "
+            f"its sides are {' x '.join(map(str, sides))} (metadata.json)"
+        ) from error
 
 
 def _training_step(

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import UserError
 from .brats_conventions import DECATHLON_ORDER, MODALITIES
 from .brats_source import Case, group_files, list_volumes
-from .faults import Fault, raise_faults
+from .faults import Fault, raise_faults, twins
 from .listing import finished_names
 from .nifti_grid import read_header
 from .volume import without_suffix
@@ -129,12 +129,9 @@ def _loose_case(file: Path, root: Path) -> Case:
 
 def _twin_faults(cases: Sequence[Case]) -> Iterable[str]:
     """Find results of one name; letter case does not count, since it does not on every disk."""
-    seen: dict[str, Case] = {}
-    for case in cases:
-        other = seen.setdefault(case.id.casefold(), case)
-        if other is not case:
-            wrong = f"its results would have the names of those of {_place(other)}"
-            yield str(Fault(_place(case), wrong, "rename one of them"))
+    for number, first in twins(case.id for case in cases):
+        wrong = f"its results would have the names of those of {_place(cases[first])}"
+        yield str(Fault(_place(cases[number]), wrong, "rename one of them"))
 
 
 def _missing_faults(cases: Sequence[Case], unknown: Sequence[Path]) -> Iterable[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import UserError
 from .archive import is_junk, list_members
 from .brats_conventions import DECATHLON_ORDER, MODALITIES
-from .faults import Fault
+from .faults import Fault, twins
 from .volume import without_suffix
 
 __all__ = [
@@ -70,10 +70,11 @@ LAYOUTS = [
     Layout(re.compile(pattern, re.IGNORECASE), convention)
     for pattern, convention in (
         (r"VSD\.Brain.*\.(?:MR_)?(?P<kind>flair|t1c|t1|t2|ot)\.\d+", "2015"),
-        (r"(?P<case>.+)_(?P<kind>flair|t1ce|t1|t2|seg)", "2019"),
+        (r"t2_(?P<kind>flair)", "2015"),
+        (r"(?P<case>.+?)(?:_t2(?=_flair$))?_(?P<kind>flair|t1ce|t1|t2|seg)", "2019"),
         (r"(?P<case>.+)-(?P<kind>t2f|t1n|t1c|t2w|seg)", "2023"),
         (r"(?P<case>.+)_(?P<kind>image|label)", "decathlon"),
-        (r"(?P<kind>flair|t1c|t1|t2|ot|otmulticlass|brainmask)(?:[._].*)?", "2015"),
+        (r"(?P<kind>flair|t1ce|t1c|t1|t2|ot|otmulticlass|brainmask)(?:[._].*)?", "2015"),
     )
 ]
 
@@ -128,7 +129,7 @@ class Found:
 def find_cases(source: Path, allow_missing: bool = False) -> Found:
     """Find the cases of all layouts in a folder; letter case does not count, nor which folders there are above a case.
 
-    * ``<case>_{t1,t1ce,t2,flair,seg}``: BraTS 2017 to 2021.
+    * ``<case>_{t1,t1ce,t2,flair,seg}``: BraTS 2017 to 2021; ``t2_flair`` is ``flair`` here and below.
     * ``<case>-{t1n,t1c,t2w,t2f,seg}``: BraTS 2023.
     * ``imagesTr/<case>`` and ``labelsTr/<case>``, or ``<case>_image`` and ``<case>_label``: Decathlon, all modalities
       in one file. ``imagesTs``, which has no labels, is left out.
@@ -217,11 +218,8 @@ def _patient(id_: str) -> str:
 
 def twin_faults(cases: list[Case]) -> Iterator[Fault]:
     """Find ids that occur twice; letter case does not count."""
-    seen: dict[str, Case] = {}
-    for case in cases:
-        other = seen.setdefault(case.id.casefold(), case)
-        if other is not case:
-            yield Fault(case.place, f"the id is also that of {other.place}", "rename one of them")
+    for number, first in twins(case.id for case in cases):
+        yield Fault(cases[number].place, f"the id is also that of {cases[first].place}", "rename one of them")
 
 
 def case_faults(cases: list[Case], ignored: list[Path], allow_missing: bool) -> Iterator[Fault]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from ..errors import UserError
+from ..tables import read_table as read_csv
 from .brats_conventions import MODALITIES
 from .brats_source import GRADES, UNKNOWN_GRADE, Case, Found, case_faults, twin_faults
 from .faults import Fault
@@ -42,13 +42,9 @@ def read_table(table: Path, source: Path, convention: str, allow_missing: bool =
         raise UserError(f"source: {source} is no folder; give the one from which the paths of the table count")
     found = Found()
     try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            columns = [(name or "").strip().casefold() for name in reader.fieldnames or []]
-            reader.fieldnames = columns
-            rows = [(reader.line_num, row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        return Found(faults=[str(Fault(table, f"no CSV in UTF-8 ({error})", "save it as such"))])
+        columns, rows = read_csv(table, lambda name: name.strip().casefold())
+    except UserError as error:
+        return Found(faults=[str(error)])
     wrong = [f"lacks the column {name}" for name in NEEDED if name not in columns]
     wrong += [f"has a column {name!r}" for name in columns if name not in (*NEEDED, *MODALITIES, *OPTIONAL)]
     if wrong or not rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,8 @@ def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be opened ({error.strerror}); name a folder that you may read") from error
     except ValueError as error:
         raise UserError(f"{path}: no valid JSON ({error}); run `prepare` again or mend the file") from error
     if not isinstance(content, dict) or not isinstance(content.get("training"), list):
@@ -147,7 +150,10 @@ def _training_or_validation(cases: list[dict[str, Any]], part: str) -> list[dict
             "fold: the training folds need two groups at least: one to learn from, one to choose the checkpoint"
         )
     share_of = assign_folds(groups, [str(case.get("type", "")) for case in cases], shares, seed=0)
-    return [case for case, share in zip(cases, share_of, strict=True) if (share == 0) == (part == "validation")]
+    # The first shares hold the largest groups, perhaps half of all cases in one.
+    sizes, most = Counter(share_of), math.ceil(len(cases) / shares)
+    chosen = next(share for share in range(shares) if sizes[share] <= most)
+    return [case for case, share in zip(cases, share_of, strict=True) if (share == chosen) == (part == "validation")]
 
 
 def path_from(folder: Path, file: Path) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import UserError
 
-__all__ = ["Fault", "mistake", "raise_faults", "space_faults"]
+__all__ = ["Fault", "mistake", "raise_faults", "space_faults", "twins"]
 
 MAX_SHOWN = 100
 
@@ -53,3 +53,22 @@ def space_faults(needed: int, folder: Path) -> list[str]:
         return []
     wrong = f"needs about {needed / 1e6:,.1f} MB, the disk has {free / 1e6:,.1f} MB free"
     return [str(Fault("output", wrong, "free some space or choose another disk"))]
+
+
+def twins(names: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Find names that equal an earlier one but for letter case, which does not count on every disk.
+
+    Args:
+        names: of files to be.
+
+    Returns:
+        Pairs of the number of a name and that of the first like it.
+
+    Example:
+        >>> list(twins(["a", "b", "A", "a"]))
+        [(2, 0), (3, 0)]
+    """
+    first: dict[str, int] = {}
+    for number, name in enumerate(names):
+        if (earlier := first.setdefault(name.casefold(), number)) != number:
+            yield number, earlier

@@ -78,7 +78,7 @@ def prepare(
         reports: list[CaseReport] = map_in_threads(examine_case, [(pair,) for pair in found.pairs], workers, "examine")
         faults += [fault for report in reports for fault in report.faults]
         pixels = sum(report.size[0] * report.size[1] for report in reports)
-        faults += space_faults(pixels, part)  # a label map takes a byte per pixel at the very most, as PNG
+        faults += space_faults(pixels, part)  # as PNG a label map hardly ever takes more than a byte per pixel
         all_masks = [mask for report in reports for mask in report.masks.values()]
         kind, reason, kind_faults = find_kind(all_masks, kind, threshold, masks, found.classes)
         raise_faults(images, [*faults, *kind_faults])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UserError
-from .faults import Fault
+from .faults import Fault, twins
 from .picture import PICTURE_SUFFIXES
 from .walk import walk_folder
 
@@ -96,22 +96,20 @@ def find_pairs(images: Path, masks: Path, missing: str = "error", output: Path |
 
 def _by_id(root: Path, leave_out: Sequence[Path], found: Pairs) -> dict[str, Path]:
     """The pictures below ``root``; hidden files do not count."""
-    files: dict[str, Path] = {}
+    files: list[Path] = []
     for file in sorted(folder / name for folder, _, names in walk_folder(root) for name in names):
         inside = file.relative_to(root)
         if not file.is_file() or any(part.startswith(".") for part in inside.parts):
             continue
         if any(folder in file.parents for folder in leave_out if folder not in root.parents):
             continue
-        id_ = inside.with_suffix("").as_posix()
-        if file.suffix.lower() not in PICTURE_SUFFIXES:
-            found.ignored.append(file)
-        elif id_ in files:
-            wrong = f"differs from {files[id_].name} only by its suffix"
-            found.faults.append(str(Fault(file, wrong, "rename or delete one of the two")))
-        else:
-            files[id_] = file
-    return files
+        (files if file.suffix.lower() in PICTURE_SUFFIXES else found.ignored).append(file)
+    ids = [file.relative_to(root).with_suffix("").as_posix() for file in files]
+    second = dict(twins(ids))
+    for number, first in second.items():
+        wrong = f"differs from {files[first].name} only by its suffix or letter case"
+        found.faults.append(str(Fault(files[number], wrong, "rename or delete one of the two")))
+    return {ids[number]: file for number, file in enumerate(files) if number not in second}
 
 
 def _classes(images: Path, masks: dict[str, Path]) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
+from ..tables import read_table
 from .faults import Fault
 
 __all__ = ["read_groups"]
@@ -30,12 +30,9 @@ def read_groups(path: Path, ids: Sequence[str]) -> tuple[dict[str, str], list[st
     if not path.is_file():
         raise UserError(f"groups: {path} does not exist; give a CSV file with the columns id,group, or leave it out")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            columns = table.fieldnames or []
-            rows = [(table.line_num, row) for row in table]
-    except (UnicodeDecodeError, csv.Error) as error:
-        return {}, [str(Fault(path, f"no CSV in UTF-8 ({error})", "save it as such"))]
+        columns, rows = read_table(path)
+    except UserError as error:
+        return {}, [str(error)]
     if missing := [column for column in COLUMNS if column not in columns]:
         wrong = f"lacks the column {' and '.join(missing)}; it has {', '.join(columns) or 'none'}"
         return {}, [str(Fault(path, wrong, "name the columns id,group in the first line"))]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..tables import read_table
+from .faults import twins
 from .picture import PICTURE_SUFFIXES
 from .walk import is_result, walk_folder
 
@@ -28,7 +29,8 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
         Sorted cases ``{"id", "image", "file"}``; the id is the path below the folder without its suffix.
 
     Raises:
-        UserError: no such folder, no picture in it, or two pictures whose results would have one name.
+        UserError: no such folder, no picture in it, or two pictures whose results would have one name, letter case
+            apart.
     """
     root, output = Path(dataset_dir), Path(output_dir).resolve()
     if root.is_file():
@@ -50,13 +52,8 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
         kinds = ", ".join(PICTURE_SUFFIXES)
         raise UserError(f"dataset_dir: no picture ({kinds}) in {dataset_dir} or below it; name the folder of yours")
 
-    names: dict[str, Path] = {}
-    clashes = []
-    for file in files:
-        name = file.relative_to(root).with_suffix("").as_posix()
-        if (other := names.setdefault(name, file)) is not file:
-            clashes.append(f"{other} and {file}")
-    if clashes:
+    names = [file.relative_to(root).with_suffix("").as_posix() for file in files]
+    if clashes := [f"{files[first]} and {files[number]}" for number, first in twins(names)]:
         raise UserError(
             "dataset_dir: these would write one result; rename or move one of each pair:\n  " + "\n  ".join(clashes)
         )
@@ -65,7 +62,7 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
         logging.getLogger(__name__).info("%d of %d pictures are done already", len(done), len(files))
     return [
         {"id": name, "image": str(file), "file": str(file)}
-        for name, file in names.items()
+        for name, file in zip(names, files, strict=True)
         if file.relative_to(root).as_posix() not in done
     ]
 
@@ -79,11 +76,10 @@ def finished_names(output: Path, column: str) -> set[str]:
     table = output / "findings.csv"
     if not table.is_file():
         return set()
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if not {column, "error"} <= set(rows.fieldnames or ()):
-            raise UserError(f"skip_existing: {table} has no columns {column} and error; give another --output_dir")
-        return {row[column] for row in rows if not row["error"]}
+    columns, rows = read_table(table)
+    if not {column, "error"} <= set(columns):
+        raise UserError(f"skip_existing: {table} has no columns {column} and error; give another --output_dir")
+    return {row[column] for _, row in rows if not row["error"]}
 
 
 def _finished(output: Path) -> set[str]:

@@ -32,6 +32,7 @@ Files = Sequence[str | PathLike] | str | PathLike
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")  # in any case
 MAX_PIXELS = 16_384 * 16_384
 LUMA = (0.299, 0.587, 0.114)
+STRIP = 256  # rows
 
 
 def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS, file: BinaryIO | None = None) -> np.ndarray:
@@ -125,8 +126,12 @@ def to_channels(array: np.ndarray, channels: int) -> np.ndarray:
         return array
     if channels == 3:
         return np.repeat(array, 3, axis=2)
-    luma = array @ np.array(LUMA)[:, None]
-    return (np.rint(luma) if array.dtype.kind in "iu" else luma).astype(array.dtype)
+    grey = np.empty((*array.shape[:2], 1), array.dtype)
+    for top in range(0, len(array), STRIP):  # a picture of float64 would take many times the memory of the file
+        rows = slice(top, top + STRIP)
+        luma = array[rows] @ np.array(LUMA)[:, None]
+        grey[rows] = np.rint(luma) if array.dtype.kind in "iu" else luma
+    return grey
 
 
 class PictureReader(ImageReader):
@@ -135,16 +140,21 @@ class PictureReader(ImageReader):
     Args:
         channels: 1 or 3, to which ``to_channels`` takes every picture; ``None`` leaves them as they are.
         max_pixels: largest height x width; a larger picture is refused before anything is decoded.
+        eight_bit: 16 bits become 8, 65535 is 255, for networks that know no others; in training and inference alike.
+
+    Raises:
+        ValueError: ``channels`` is none of these.
+        UserError: on reading; with ``eight_bit`` also of values that are no integers.
 
     Example:
         ``LoadImaged("image", reader=PictureReader(), ensure_channel_first=True)``, or in a configuration
         ``"reader": {"_target_": "shared.datasets.PictureReader"}``.
     """
 
-    def __init__(self, channels: int | None = 3, max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(self, channels: int | None = 3, max_pixels: int = MAX_PIXELS, eight_bit: bool = False) -> None:
         if channels not in (1, 3, None):
             raise ValueError(f"channels must be 1, 3 or None, got {channels}")
-        self.channels, self.max_pixels = channels, max_pixels
+        self.channels, self.max_pixels, self.eight_bit = channels, max_pixels, eight_bit
 
     def verify_suffix(self, filename: Files) -> bool:
         return Path(_only(filename)).suffix.lower() in PICTURE_SUFFIXES
@@ -158,6 +168,8 @@ class PictureReader(ImageReader):
         picture = read_picture(img, self.max_pixels)
         if self.channels:
             picture = to_channels(picture, self.channels)
+        if self.eight_bit:
+            picture = _to_eight_bit(img, picture)
         return np.moveaxis(picture, 0, 1), _meta(picture, channel_dim=-1)
 
 
@@ -231,6 +243,12 @@ def _as_picture_type(path: Path, values: np.ndarray) -> np.ndarray:
     if low < 0 or high > 65535:
         raise mistake(path, f"whole numbers from {low} to {high}", "shift or scale them into 0..65535 and save 16 bits")
     return values.astype(np.uint8 if values.dtype == np.int8 else np.uint16)
+
+
+def _to_eight_bit(path: Path, picture: np.ndarray) -> np.ndarray:
+    if picture.dtype.kind == "f":
+        raise mistake(path, f"values of the type {picture.dtype}", "save it with 8 or 16 bits")
+    return picture if picture.dtype == np.uint8 else np.rint(picture / 257).astype(np.uint8)
 
 
 def _as_label_type(path: Path, values: np.ndarray) -> np.ndarray:

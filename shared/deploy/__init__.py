@@ -1,6 +1,7 @@
-"""What happens to weights after training."""
+"""What happens after training: to weights and to scores."""
 
 from .calibrate import calibrate_run
+from .cross_validation import summarise_folds
 from .export import export_onnx
 from .nested_unet import convert_nested_unet, release_nested_unet
 from .pack import pack_bundle
@@ -14,4 +15,5 @@ __all__ = [
     "pack_bundle",
     "release_nested_unet",
     "release_run",
+    "summarise_folds",
 ]

@@ -17,9 +17,10 @@ from scipy.stats import binomtest
 from ..atomic import atomic_folder, atomic_write_json, atomic_write_table
 from ..datasets import select_cases
 from ..errors import UserError
+from ..runs.record import sha256_of
 from .cost_figure import draw_cost
 from .operating_point import RESOLUTION, CostCurve, OperatingPoint, choose_threshold, trace_cost
-from .trained_run import TrainedRun, evaluate_run, read_run, sha256_of
+from .trained_run import TrainedRun, evaluate_run, read_run
 
 __all__ = ["calibrate_run", "read_calibration"]
 

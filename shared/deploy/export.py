@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +44,7 @@ def export_onnx(
     pictures: str | Path | None = None,
     checkpoint: str | Path | None = None,
     knobs: Mapping[str, Any] | None = None,
+    overlays: Sequence[str] = (),
 ) -> str:
     """Write the network of a bundle's ``inference.json`` as one ONNX file with free batch and sides.
 
@@ -59,6 +60,7 @@ def export_onnx(
             several sizes and batches if None.
         checkpoint: weights; by default the bundle's.
         knobs: values for knobs of ``inference.json``, such as ``channels``.
+        overlays: configurations that are laid over ``inference.json`` in this order: files, or names of the bundle's.
 
     Returns:
         Lines that say what was written and how near it is.
@@ -73,7 +75,7 @@ def export_onnx(
         raise UserError(f"output: {output} exists; name another file")
     _need("onnx", "onnxscript", *(["onnxruntime"] if check else []))
     knobs = dict(knobs or {})
-    parser = _configuration(bundle, knobs)
+    parser = _configuration(bundle, overlays, knobs)
     network = parser.get_parsed_content("network_def")
     load_checkpoint(checkpoint or bundle / "models" / "model.pt", network)
     network.eval()
@@ -83,7 +85,7 @@ def export_onnx(
     example = torch.rand(2, channels, *EXAMPLE[:dimensions])
     examples = _pictures(parser, pictures, output) if pictures is not None else _blobs(image, channels)
     model = _converted(network, example)
-    own = bool(knobs) or checkpoint is not None  # weights of one's own are no version of the bundle
+    own = bool(knobs or overlays) or checkpoint is not None  # weights of one's own are no version of the bundle
     _describe(model, {"bundle": bundle.resolve().name} | ({} if own else {"version": parser["_meta_::version"]}))
     told = "not compared with PyTorch; --check does so"
     if check:
@@ -101,10 +103,16 @@ def export_onnx(
     return f"{output}  {size}, {_shape(model.graph.input[0])} -> pred, for sides of {sides}\n{told}"
 
 
-def _configuration(bundle: Path, knobs: Mapping[str, Any]) -> ConfigParser:
-    """The bundle's inference, exact and on the CPU, with values for some of its knobs."""
+def _configuration(bundle: Path, overlays: Sequence[str], knobs: Mapping[str, Any]) -> ConfigParser:
+    """The bundle's inference, exact and on the CPU, with overlays and values for some of its knobs."""
+    files = [bundle / "configs" / "inference.json"]
+    for overlay in overlays:
+        own = bundle / "configs" / f"{Path(overlay).name.removesuffix('.json')}.json"
+        files.append(Path(overlay) if Path(overlay).is_file() else own)
+        if not files[-1].is_file():
+            raise UserError(f"overlay: {overlay} is neither a file nor one of {own.parent}; see there for what is")
     parser = ConfigParser()
-    parser.read_config(str(bundle / "configs" / "inference.json"))
+    parser.read_config([str(file) for file in files])
     parser.read_meta(str(bundle / "configs" / "metadata.json"))
     for name, value in knobs.items():
         if name not in parser:

@@ -101,6 +101,11 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         summary["checkpoint"] = f"{bundle.name}/models/model.pt, version {version}"
         figures = card.figures(summary)
+        told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+        held_out = f"fold {config['fold']} held out" if config["fold"] >= 0 else "no fold held out"
+        changelog = {version: f"weights trained with {held_out}: {told}"} | {
+            earlier: text for earlier, text in metadata.get("changelog", {}).items() if earlier != version
+        }
         shutil.rmtree(shipped, ignore_errors=True)
         shipped.mkdir(parents=True)
         atomic_write_json(shipped / "summary.json", summary)
@@ -115,11 +120,7 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
             shutil.copy(model, temporary)
     for file, text in changed.items():
         atomic_write_text(file, text)
-
-    told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
-    metadata |= {"version": version, "eval_metrics": figures}
-    held_out = f"fold {config['fold']} held out" if config["fold"] >= 0 else "no fold held out"
-    metadata["changelog"] = {version: f"weights trained with {held_out}: {told}"} | metadata["changelog"]
+    metadata |= {"version": version, "eval_metrics": figures, "changelog": changelog}
     atomic_write_json(metadata_file, metadata, indent=2)
     atomic_write_text(card_file, card.filled(summary))
     lines = [f"{bundle}/models/model.pt  {size:.1f} MB, version {version}", told, str(shipped)]

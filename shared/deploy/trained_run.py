@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import UserError
+from ..runs.record import sha256_of
 
-__all__ = ["TrainedRun", "evaluate_run", "read_run", "sha256_of"]
+__all__ = ["TrainedRun", "evaluate_run", "read_run"]
 
 # The last two are written when a training has ended.
 FILES = ("run.json", "model.pt", "curves.csv", "summary.json", "metrics.csv")
@@ -85,9 +85,3 @@ def evaluate_run(run: TrainedRun, configs: Sequence[Path], scores: Path, options
         raise UserError(f"run: the evaluation of {run.folder} failed, see above; nothing was changed")
     (folder,) = scores.iterdir()
     return folder
-
-
-def sha256_of(path: Path) -> str:
-    """By which a file is known again."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

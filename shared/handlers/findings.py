@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from PIL import Image
 
 from ..atomic import atomic_path, atomic_write_table
 from ..errors import UserError
+from ..tables import read_table
 
 __all__ = ["FindingsHandler", "PictureFindings", "read_findings", "refuse_failures", "to_16_bits"]
 
@@ -60,6 +60,9 @@ class FindingsHandler:
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.save)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.write_table)
+        if engine.state.epoch_length == 0:  # all is done: MONAI then runs nothing, and no event comes
+            self.start(engine)
+            self.write_table(engine)
 
     def find(self, item: dict[str, Any], output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
         """Write the files of a case and return its rows, without the column that names it.
@@ -160,14 +163,13 @@ def read_findings(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     Raises:
         UserError: it has others.
     """
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if unknown := sorted(set(rows.fieldnames or ()) - set(columns)):
-            raise UserError(
-                f"output_dir: {table} is of another bundle or of an older version, with the columns "
-                f"{', '.join(unknown)}; give another --output_dir"
-            )
-        return list(rows)
+    found, rows = read_table(table)
+    if unknown := sorted(set(found) - set(columns)):
+        raise UserError(
+            f"output_dir: {table} is of another bundle or of an older version, with the columns "
+            f"{', '.join(unknown)}; give another --output_dir"
+        )
+    return [row for _, row in rows]
 
 
 def refuse_failures(cases: list[dict[str, str]], table: Path, what: str = "pictures") -> None:

@@ -52,7 +52,7 @@ def with_engine(
     mark = fingerprint(network)
     if engine == "compile":
         # A copy, since compiled code reads the weights anew at each call and must not see a change under its mark.
-        return _recent.get(("compile", mark), lambda: torch.compile(copy.deepcopy(network), dynamic=True))
+        return _recent.get(("compile", mark, device), lambda: torch.compile(copy.deepcopy(network), dynamic=True))
     return _OpenVINONetwork(network, mark, low=bool(amp), may_refuse=engine == "auto")
 
 

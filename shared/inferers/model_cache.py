@@ -6,12 +6,14 @@ import logging
 import os
 import secrets
 import shutil
+import time
 from pathlib import Path
 
 __all__ = ["MODEL", "cache_folder", "store"]
 
 VARIABLE = "SEGMENTATION_BUNDLES_CACHE"
 MODEL = "model.xml"
+STALE = 3600  # seconds; no copy takes as long
 KEPT = 16  # entries; each is about as large as the weights in float32
 
 
@@ -53,6 +55,9 @@ def store(made: Path, entry: Path) -> None:
                 raise
         finally:
             shutil.rmtree(part, ignore_errors=True)
+        for left in entry.parent.glob(".part-*"):  # by processes that were killed
+            if time.time() - left.stat().st_mtime > STALE:
+                shutil.rmtree(left, ignore_errors=True)
         entries = sorted(entry.parent.glob("[!.]*"), key=lambda path: path.stat().st_mtime)
         for old in entries[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)

@@ -51,13 +51,19 @@ class OpenVINOEngine:
         low: whether to compute in bfloat16 or float16 where the processor has it in hardware.
 
     Raises:
-        EngineError: OpenVINO cannot convert the network.
+        EngineError: OpenVINO cannot be started, or cannot convert the network.
 
     Shape:
         Input ``(N, C, *spatial)``; the outputs are nested as the network's, float32 where the network's are.
     """
 
     def __init__(self, network: torch.nn.Module, fingerprint: str, x: torch.Tensor, low: bool) -> None:
+        try:
+            self._start(network, fingerprint, x, low)
+        except (ImportError, OSError, RuntimeError) as error:  # a broken installation, no temporary folder
+            raise _fails("starting", error) from error
+
+    def _start(self, network: torch.nn.Module, fingerprint: str, x: torch.Tensor, low: bool) -> None:
         precision = low_precision(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")) if low else "f32"
         words = [fingerprint, precision, openvino().__version__, str(x.dtype), str(x.shape[1]), str(size_class(x))]
         entry = cache_folder() / "openvino" / hashlib.sha256(" ".join(words).encode()).hexdigest()

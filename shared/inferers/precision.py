@@ -32,7 +32,7 @@ class PrecisionInferer(Inferer):
     Args:
         inferer: any MONAI inferer; it decides how the picture is cut and blended.
         amp: ``"auto"`` takes bfloat16 where the device computes it in hardware and float32 elsewhere; ``True`` takes
-            bfloat16 in any case; ``False`` takes float32.
+            bfloat16 in any case, or what OpenVINO has for it; ``False`` takes float32.
         engine: ``"eager"``, ``"auto"``, ``"openvino"`` or ``"compile"``, for inference, as ``with_engine`` tells.
 
     Raises:

@@ -8,12 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from monai.metrics import compute_average_precision, compute_roc_auc
-from scipy.special import digamma
 
 __all__ = [
     "REFERENCE_THRESHOLDS",
     "PictureCounts",
-    "average_precision_bounds",
     "cost_curve",
     "defective_dice",
     "defective_iou",
@@ -178,28 +176,3 @@ def histogram_average_precision(negatives: np.ndarray, positives: np.ndarray) ->
     if above[-1] == 0:
         return float("nan")
     return float(np.sum(positives[::-1] * (above / np.maximum(all_above, 1))) / above[-1])
-
-
-def average_precision_bounds(negatives: np.ndarray, positives: np.ndarray) -> tuple[float, float]:
-    """Between which two values the average precision lies, whatever the order within the bins.
-
-    A positive that is the k-th of its bin has at most the precision of the bin without its negatives, and at least
-    the precision it has behind all of them.
-
-    Args:
-        negatives: how many there are in each bin, bins in ascending order of probability.
-        positives: likewise.
-
-    Example:
-        >>> average_precision_bounds(np.array([1, 1]), np.array([1, 1]))  # the pairs in the worst and the best order
-        (0.5, 0.8333333333333333)
-    """
-    own, others = positives[::-1].astype(np.float64), negatives[::-1].astype(np.float64)
-    above, false_above = np.cumsum(own) - own, np.cumsum(others)
-    total = own.sum()
-    if total == 0:
-        return float("nan"), float("nan")
-    behind = above + false_above  # the k-th positive has precision 1 - false_above / (behind + k)
-    worst = own - false_above * (digamma(behind + own + 1) - digamma(behind + 1))
-    best = own * (above + own) / np.maximum(above + own + false_above - others, 1)
-    return float(worst.sum() / total), float(best.sum() / total)

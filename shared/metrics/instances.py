@@ -16,7 +16,6 @@ __all__ = [
     "count_matches",
     "dsb_score",
     "intersection_over_union",
-    "match_counts",
 ]
 
 # 0.50, 0.55 .. 0.95 as correctly rounded quotients: np.arange would give 0.6000000000000001, and an IoU of exactly 3/5
@@ -98,11 +97,6 @@ def count_matches(iou: np.ndarray, threshold: float) -> MatchCounts:
     hits = int(np.count_nonzero(iou > threshold))
     n_truth, n_pred = iou.shape
     return MatchCounts(hits, n_pred - hits, n_truth - hits)
-
-
-def match_counts(truth: np.ndarray, pred: np.ndarray, threshold: float = 0.5) -> MatchCounts:
-    """``count_matches`` of two instance maps."""
-    return count_matches(intersection_over_union(truth, pred), threshold)
 
 
 def dsb_score(truth: np.ndarray, pred: np.ndarray, thresholds: Sequence[float] = DSB_THRESHOLDS) -> float:

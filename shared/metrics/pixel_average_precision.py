@@ -9,7 +9,7 @@ from monai.metrics.metric import IterationMetric
 from monai.utils import evenly_divisible_all_gather
 
 from .defect_counts import any_defect
-from .detection import average_precision_bounds, histogram_average_precision
+from .detection import histogram_average_precision
 
 __all__ = ["PixelAveragePrecision"]
 
@@ -23,7 +23,7 @@ class PixelAveragePrecision(IterationMetric):
     """Average precision of the pixels, from a histogram of their probabilities in 262144 bins of equal log-odds.
 
     Pixels within a bin count as equally likely. The error is some 1e-5 for a network that is sure of most pixels and
-    5e-4 where all probabilities lie between 0.4 and 0.6; ``bounds`` tells it for the data at hand. Four megabytes are
+    5e-4 where all probabilities lie between 0.4 and 0.6. Four megabytes are
     kept, however many pixels there are. A picture that two processes see counts twice: let no sampler repeat
     pictures in an evaluation.
 
@@ -70,11 +70,5 @@ class PixelAveragePrecision(IterationMetric):
 
     def aggregate(self) -> torch.Tensor:
         """Average precision, NaN without a defective pixel."""
-        return torch.tensor(histogram_average_precision(*self._all_counts()), dtype=torch.float64)
-
-    def bounds(self) -> tuple[float, float]:
-        """Between which two values the average precision of the probabilities themselves lies."""
-        return average_precision_bounds(*self._all_counts())
-
-    def _all_counts(self) -> Any:
-        return evenly_divisible_all_gather(self.counts[None], concat=True).sum(dim=0).cpu().numpy()
+        counts: Any = evenly_divisible_all_gather(self.counts[None], concat=True)
+        return torch.tensor(histogram_average_precision(*counts.sum(dim=0).cpu().numpy()), dtype=torch.float64)

@@ -4,10 +4,11 @@ from .checkpoint import load_checkpoint, load_checkpoints, load_pretrained
 from .folder import new_folder
 from .record import record_run
 from .resources import check_resources
-from .start import start_run
+from .start import check_device, start_run
 from .terminal import on_terminal
 
 __all__ = [
+    "check_device",
     "check_resources",
     "load_checkpoint",
     "load_checkpoints",

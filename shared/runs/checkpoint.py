@@ -76,11 +76,11 @@ def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
         network: the network to start.
 
     Raises:
-        UserError: the file is not there, cannot be read, or nothing in it fits.
+        UserError: the file is not there, cannot be read, or no kernel in it fits.
     """
     state = _read_state("pretrained", path)
     _, loaded, left = copy_model_state(network, state)
-    if not loaded:
+    if not any(tensor.ndim > 1 and name in loaded for name, tensor in network.named_parameters()):
         raise UserError(f"pretrained: nothing in {path} fits the network; name weights of the same kind of network")
     logger = logging.getLogger(__name__)
     logger.info("pretrained: %d of %d tensors taken from %s", len(loaded), len(loaded) + len(left), path)
@@ -92,7 +92,7 @@ def _refuse_other_knobs(option: str, path: Path, knobs: Mapping[str, Any]) -> No
     folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
     record = folder / "run.json"
     config = (json.loads(record.read_text(encoding="utf-8")).get("config") or {}) if record.is_file() else {}
-    for name, value in knobs.items():
+    for name, value in json.loads(json.dumps(dict(knobs))).items():  # as it is recorded
         if (was := config.get(name, value)) != value:
             remedy = f"give --{name} {shlex.quote(json.dumps(was))}"
             raise UserError(f"{option}: {path} was trained with {name} {was}, not {value}; {remedy}")

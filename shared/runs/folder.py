@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from datetime import datetime
 from pathlib import Path
 
 from ..errors import UserError
@@ -12,14 +12,14 @@ __all__ = ["claim_folder", "new_folder"]
 
 
 def new_folder(root: str | Path) -> str:
-    """Name a folder below ``root`` by the time of day, for runs that are not told where to write.
+    """Name a folder below ``root`` by the time, for runs that are not told where to write.
 
-    All processes of a run get the same.
+    All processes of a run get the same; runs that are started at once do not.
 
     Args:
         root: such as ``runs/unet_dsb``.
     """
-    return str(Path(root) / from_first(time.strftime("%Y%m%d-%H%M%S")))
+    return str(Path(root) / from_first(datetime.now().strftime("%Y%m%d-%H%M%S-%f")))
 
 
 def claim_folder(output_dir: str | Path, knob: str | None = None, may_exist: bool = False) -> None:

@@ -23,12 +23,17 @@ from .folder import claim_folder
 from .options import is_command_line, merged_config, parse_options
 from .processes import count_processes, from_first, is_first
 
-__all__ = ["record_run"]
+__all__ = ["record_run", "sha256_of"]
 
-MAY_CHANGE = frozenset(  # knobs that do not change what a run computes, or that record_run compares otherwise
+MAY_CHANGE = frozenset(  # knobs that leave a run what it was, or that record_run compares otherwise
     {"resume", "output_dir", "dataset_dir", "bundle_root", "num_workers", "cache_rate", "early_stop", "pretrained"}
     | {"log_interval", "checkpoint_interval", "_meta_"}
 )
+MAY_CHANGE_AT_INFERENCE = MAY_CHANGE | frozenset(  # beyond that: how it is computed, and what else is written
+    {"skip_existing", "device", "amp", "engine", "batch_size", "save_probability", "save_overlay", "submission"}
+)
+RESUMED = "a resumed run keeps what it had; start a new one, with --pretrained if its weights are to be used"
+CONTINUED = "results of both would lie in one folder; give another --output_dir"
 PACKAGES = ("torch", "monai", "pytorch-ignite", "numpy", "scikit-image", "itk", "nibabel", "openvino")
 
 
@@ -43,8 +48,8 @@ def record_run(
     """Claim the folder of a run and write ``run.json``: command, configuration, versions, machine, seed, data.
 
     It stands in ``run`` after all that can be checked beforehand, so that a mistake leaves no folder behind. A run
-    that is resumed adds to the list of its ``starts`` and must have the knobs, data and number of processes that it
-    had. Of several processes the first does all this, and the others wait for it.
+    that goes on adds to the list of its ``starts`` and must have the knobs that it had; one that is resumed also its
+    data and number of processes. Of several processes the first does all this, and the others wait for it.
 
     Args:
         output_dir: folder of the run; new or empty, unless an earlier run goes on in it.
@@ -55,7 +60,7 @@ def record_run(
         skip_existing: inference: whether an earlier run goes on; None if it cannot.
 
     Raises:
-        UserError: the folder is not empty, there is nothing to resume, or it was a run with other knobs or data, or of
+        UserError: the folder is not empty, there is nothing to resume, or what is to go on had other knobs, data or
             another number of processes.
     """
     mistake = None
@@ -88,17 +93,22 @@ def _record(
         "data": {
             "dataset_dir": str(dataset_dir),
             "cases": len(cases),
-            "datalist_sha256": hashlib.sha256(datalist.read_bytes()).hexdigest() if datalist.is_file() else None,
+            "datalist_sha256": sha256_of(datalist) if datalist.is_file() else None,
         },
         "processes": count_processes(),
         "config": merged_config(parse_options(sys.argv[1:])) if is_command_line() else None,
     }
     if resume:
-        _refuse_changes(earlier, record)
-    program = ["-m", "monai.bundle"] if is_command_line() else sys.argv[:1]
+        _refuse_other_data(earlier, record)
+        _refuse_other_knobs("resume", earlier, record, MAY_CHANGE, RESUMED)
+    elif skip_existing and path.is_file():
+        _refuse_other_knobs("skip_existing", earlier, record, MAY_CHANGE_AT_INFERENCE, CONTINUED)
+    program = ["python", "-m", "monai.bundle"] if is_command_line() else ["python", *sys.argv[:1]]
+    if "LOCAL_WORLD_SIZE" in os.environ:
+        program[0:1] = ["torchrun", f"--nproc_per_node={os.environ['LOCAL_WORLD_SIZE']}"]
     start = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "command": shlex.join(["python", *program, *sys.argv[1:]]),
+        "command": shlex.join([*program, *sys.argv[1:]]),
         "working_directory": str(Path.cwd()),
         "versions": {"python": platform.python_version(), "shared": __version__} | _versions(),
         "hardware": _hardware(),
@@ -106,21 +116,32 @@ def _record(
     atomic_write_json(path, record | {"starts": [*earlier["starts"], start]}, default=str)
 
 
-def _refuse_changes(earlier: dict[str, Any], now: dict[str, Any]) -> None:
+def _refuse_other_data(earlier: dict[str, Any], now: dict[str, Any]) -> None:
     """A resumed run that changed would be neither the one nor the other."""
-    remedy = "a resumed run keeps what it had; start a new one, with --pretrained if its weights are to be used"
     if earlier["data"]["datalist_sha256"] != now["data"]["datalist_sha256"]:
-        raise UserError(f"resume: dataset_dir holds other data than this run had; {remedy}")
+        raise UserError(f"resume: dataset_dir holds other data than this run had; {RESUMED}")
     if (was := earlier.get("processes", 1)) != now["processes"]:
-        raise UserError(f"resume: processes was {was}, now is {now['processes']}; {remedy}")
+        raise UserError(f"resume: processes was {was}, now is {now['processes']}; {RESUMED}")
+
+
+def _refuse_other_knobs(
+    option: str, earlier: dict[str, Any], now: dict[str, Any], may_change: frozenset[str], remedy: str
+) -> None:
+    """The results of one folder are to be of one kind."""
     before, after = earlier["config"] or {}, now["config"] or {}
     if not before or not after:
         return  # called from Python
-    for name in sorted((before.keys() | after.keys()) - MAY_CHANGE):
+    for name in sorted((before.keys() | after.keys()) - may_change):
         was, is_ = (json.loads(json.dumps(config.get(name), default=str)) for config in (before, after))
         if was != is_:
             values = "" if isinstance(was, (dict, list)) else f" was {was}, now is {is_}"
-            raise UserError(f"resume: {name}{values or ' is not what it was'}; {remedy}")
+            raise UserError(f"{option}: {name}{values or ' is not what it was'}; {remedy}")
+
+
+def sha256_of(path: Path) -> str:
+    """By which a file is known again."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _versions() -> dict[str, str | None]:

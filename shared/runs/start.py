@@ -17,7 +17,7 @@ from .knobs import check_knobs
 from .options import check_options, is_command_line, parse_options
 from .processes import fails_first, is_first, is_group
 
-__all__ = ["start_run"]
+__all__ = ["check_device", "start_run"]
 
 
 def start_run(
@@ -53,12 +53,26 @@ def start_run(
         raise UserError(f"bundle_root: {bundle_root} has no folder configs; name the folder of the bundle")
     if not Path(dataset_dir).exists():
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name the folder of your data")
+    if check_device(device).type == "cuda" and is_group():  # where processes exchange what they know
+        torch.cuda.set_device(device)
+
+
+def check_device(device: torch.device | str) -> torch.device:
+    """The device, on which a tensor was put.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        UserError: it is not there, or neither a processor nor a GPU of CUDA's.
+    """
     try:
-        torch.empty(1, device=device)
-        if is_group() and torch.device(device).type == "cuda":  # where processes exchange what they know
-            torch.cuda.set_device(device)
+        kind = torch.empty(1, device=device).device
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         raise UserError(f"device: {device} cannot be used ({str(error).splitlines()[0]}); try --device cpu") from error
+    if kind.type not in ("cpu", "cuda"):  # Apple's has no float64, in which scores are computed
+        raise UserError(f"device: {device} is neither cpu nor cuda; try --device cpu")
+    return kind
 
 
 def _check_processes(torchrun: bool) -> None:

@@ -95,6 +95,13 @@ def test_the_loader_is_measured_on_real_files(nuclei):
         ({"mode": "infer", "engine": "onnx"}, "engine: 'onnx' is none of auto, eager, compile, openvino"),
         ({"mode": "train", "engine": "openvino"}, "engine: openvino is for the mode infer; the mode train has eager"),
         ({"mode": "infer", "bundle": "nowhere"}, "bundle: nowhere has no configs/train.json"),
+        ({"mode": "infer", "device": "gpu"}, "device: gpu cannot be used .*; try --device cpu"),
+        ({"mode": "infer", "device": "meta"}, "device: meta is neither cpu nor cuda"),
+        ({"mode": "infer", "output": ROOT}, "output: .* is a folder; name a file"),
+        (
+            {"mode": "train", "device": "cpu", "bundle": ROOT / "bundles" / "unet_industrial", "size": (33, 64)},
+            r"size: the network fails on 33x64 \(.*\); its sides are 32\*n x 32\*n",
+        ),
     ],
 )
 def test_wrong_options(options, message):

@@ -96,6 +96,20 @@ def test_the_folder_of_one_case_is_enough(tmp_path: Path) -> None:
     assert (case.id, case.files["mask"]) == ("pat1", root / "brainmask.mha")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        names_of("p1", "T1 T1ce T2 T2_FLAIR seg"),
+        [f"p1/{name}.nii" for name in ("T1", "T1c", "T2", "T2_FLAIR", "OT")],
+        [f"p1/{name}.nii.gz" for name in ("t1", "t1ce", "t2", "flair", "OT")],
+    ],
+)
+def test_modalities_as_people_call_them(tmp_path: Path, names: list[str]) -> None:
+    (case,) = find_cases(touch(tmp_path, *names)).cases
+    assert case.id == "p1"
+    assert [*case.images, case.files["seg"]] == [tmp_path / name for name in names]
+
+
 def test_faults_of_names(tmp_path: Path) -> None:
     touch(
         tmp_path,

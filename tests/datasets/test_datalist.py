@@ -42,6 +42,15 @@ def test_the_parts_share_nothing_and_are_all_there_is(data):
     assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
 
 
+def test_a_group_as_large_as_all_others_is_learned_from(tmp_path):
+    cases = [case(n, n % 3, "large" if n < 30 else f"g{n}") for n in range(60)]
+    for one in cases:
+        one["fold"] = 0 if one["group"] == "large" else 1 + one["fold"] % 2
+    write(tmp_path, cases)
+    assert len(select_cases(tmp_path, "validation", fold=2)) == 3
+    assert "large" in {c["group"] for c in select_cases(tmp_path, "training", fold=2)}
+
+
 def test_no_fold_held_out(data):
     assert len(select_cases(data, "training", -1)) + len(select_cases(data, "validation", -1)) == 48
     with pytest.raises(UserError, match="nothing belongs to 'fold'"):

@@ -268,7 +268,7 @@ def test_all_faults_at_once(folders: dict[str, Path], tmp_path: Path) -> None:
         "/images/a.png: an empty file -> copy it again",
         "/masks/b.png: mask is 7x5, its picture 5x7 (height x width) -> replace the mask or the picture",
         "/masks/c_mask.png: a second mask for the picture of /masks/c.png -> keep one of the two",
-        "/images/d.png: differs from d.bmp only by its suffix -> rename or delete one of the two",
+        "/images/d.png: differs from d.bmp only by its suffix or letter case -> rename or delete one of the two",
         "/masks/e.png: a mask without a picture /images/e.* -> add it or delete the mask",
         "/masks/f.png: a label map in colours -> save the numbers of the classes or instances as grey values",
         "/groups.csv: lacks 1 ids of the data: g -> add them",

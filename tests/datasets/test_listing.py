@@ -33,5 +33,8 @@ def test_what_cannot_work_is_said_before_it_starts(tmp_path):
     touch(tmp_path, "a.png", "a.tif")
     with pytest.raises(UserError, match=r"would write one result.*\n  .*a.png and .*a.tif"):
         list_pictures(tmp_path, "out")
+    (tmp_path / "a.tif").rename(tmp_path / "A.tif")  # one file on many a disk
+    with pytest.raises(UserError, match=r"would write one result.*\n  .*A.tif and .*a.png"):
+        list_pictures(tmp_path, "out")
     with pytest.raises(UserError, match="is also dataset_dir"):
         list_pictures(tmp_path, Path(tmp_path))

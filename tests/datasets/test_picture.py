@@ -396,6 +396,8 @@ def test_to_channels() -> None:
     np.testing.assert_array_equal(to_channels(to_channels(GREY16[..., None], 3), 1)[..., 0], GREY16)
     luma = to_channels(np.ones((1, 1, 3), np.float32), 1)
     assert luma.dtype == np.float32 and luma.item() == pytest.approx(1)
+    tall = np.random.default_rng(0).integers(0, 65536, (600, 2, 3), dtype=np.uint16)  # three strips
+    np.testing.assert_array_equal(to_channels(tall, 1)[..., 0], np.rint(tall @ [0.299, 0.587, 0.114]))
     with pytest.raises(ValueError, match="channels must be 1 or 3, got 4"):
         to_channels(RGB, 4)
     with pytest.raises(ValueError, match=r"array must be \(H, W, 1\) or \(H, W, 3\), got \(3, 5, 4\)"):
@@ -440,3 +442,15 @@ def test_reader_passes_the_mistake_on(tmp_path: Path) -> None:
             reader.read(["a.png", "b.png"])
     with pytest.raises(ValueError, match="channels must be 1, 3 or None, got 4"):
         PictureReader(4)
+
+
+def test_sixteen_bits_as_eight(tmp_path: Path) -> None:
+    reader = PictureReader(None, eight_bit=True)
+    for name, array in (("8.tif", GREY), ("16.tif", GREY.astype(np.uint16) * 257)):
+        tifffile.imwrite(tmp_path / name, array)
+        found, _ = reader.get_data(tmp_path / name)
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found[..., 0].T, GREY)
+    tifffile.imwrite(tmp_path / "float.tif", GREY.astype(np.float32))
+    with pytest.raises(UserError, match="float.tif: values of the type float32 -> save it with 8 or 16 bits"):
+        reader.get_data(tmp_path / "float.tif")

@@ -100,6 +100,23 @@ def test_pictures_whose_normalisation_was_put_off_are_compared(tmp_path):
     assert f"1 pictures of {tmp_path / 'in'}: Dice of the masks 1.0000" in told
 
 
+def test_the_network_of_an_overlay(place, tmp_path):
+    parser = ConfigParser()
+    narrow = tmp_path / "narrow.json"
+    narrow.write_text(json.dumps({"network_def::features": [4, 4, 8, 8, 8]}))
+    overlays = [str(ROOT / "bundles" / "unet_dsb" / "configs" / "reference_inference.json"), str(narrow)]
+    parser.read_config([str(place / "unet_dsb" / "configs" / "inference.json"), *overlays])
+    network = parser.get_parsed_content("network_def").eval()
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    words = ["--output", str(tmp_path / "a.onnx"), "--checkpoint", str(tmp_path / "model.pt")]
+    assert main(["export", str(place / "unet_dsb"), *words, "--overlay", f"reference_inference,{narrow}"]) == 0
+    x = torch.rand(1, 3, 64, 96)
+    (found,) = onnxruntime.InferenceSession(tmp_path / "a.onnx").run(["pred"], {"image": x.numpy()})
+    with torch.inference_mode():
+        assert found.shape[1] == 1 and np.allclose(found, network(x).numpy(), atol=1e-5)
+    assert not onnx.load(tmp_path / "a.onnx").metadata_props[1:]  # weights of one's own are no version of the bundle
+
+
 @pytest.mark.usefixtures("as_exported")
 def test_a_file_that_computes_something_else_is_not_written(place, tmp_path, capsys):
     torch.save(network_of(place / "unet_dsb").state_dict(), tmp_path / "other.pt")
@@ -117,6 +134,7 @@ def test_a_file_that_computes_something_else_is_not_written(place, tmp_path, cap
         ({"checkpoint": "nowhere.pt"}, "checkpoint: nowhere.pt does not exist"),
         ({"knobs": {"channels": 1}}, "belongs to another network; .* its run.json has"),
         ({"knobs": {"chanels": 1}}, "chanels: the bundle unet_dsb has no such knob"),
+        ({"overlays": ["reference_inferense"]}, "overlay: reference_inferense is neither a file nor one of"),
         ({"pictures": "nowhere"}, "pictures: dataset_dir: nowhere does not exist"),
     ],
 )

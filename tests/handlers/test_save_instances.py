@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine
+from monai.data import DataLoader
+from monai.engines import SupervisedEvaluator
 from PIL import Image
 
 from shared.errors import UserError
@@ -102,4 +104,18 @@ def test_rows_of_an_earlier_run_stay_but_for_errors_and_pictures_that_are_gone(t
         ("s/3.tif", "1", ""),
         ("s/3.tif", "", "1"),
     ]
+    check_findings(tmp_path / "out")
+
+
+def test_a_picture_that_is_gone_leaves_the_table_even_if_nothing_is_left_to_do(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.tif").touch()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "findings.csv").write_bytes(  # as a spreadsheet saves it
+        "\ufeffpicture,count,id,error\r\na.tif,0,,\r\nbroken.tif,,,cut short\r\n".encode()
+    )
+    handler = SaveInstances(tmp_path / "in", tmp_path / "out", skip_existing=True)
+    loader = DataLoader([])
+    SupervisedEvaluator(torch.device("cpu"), loader, torch.nn.Identity(), val_handlers=[handler])
+    assert [row["picture"] for row in rows(tmp_path)] == ["a.tif"]
     check_findings(tmp_path / "out")

@@ -217,6 +217,20 @@ def test_auto_takes_openvino_where_it_can(caplog):
     assert "OpenVINO fails at converting" in caplog.text
 
 
+def test_auto_is_eager_where_openvino_cannot_be_started(monkeypatch, caplog):
+    def broken():
+        raise ImportError("libopenvino.so: cannot open shared object file")
+
+    monkeypatch.setattr(sys.modules["shared.inferers.openvino_engine"], "_core", broken)
+    monkeypatch.setattr(engine, "_refused", set())
+    monkeypatch.setattr(engine, "_recent", engine._Recent())
+    network, x = small(), torch.rand(1, 1, 8, 8)
+    assert torch.equal(with_engine("auto", network, CPU)(x), network(x))
+    assert "OpenVINO fails at starting (libopenvino.so" in caplog.text
+    with pytest.raises(UserError, match="fails at starting .*take --engine eager"):
+        with_engine("openvino", network, CPU)(x)
+
+
 def test_auto_without_openvino_is_eager(monkeypatch):
     monkeypatch.setattr(engine, "openvino_is_there", lambda: False)
     network = small()

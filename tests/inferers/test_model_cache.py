@@ -27,3 +27,12 @@ def test_the_oldest_entries_go_and_an_entry_that_is_there_stays(tmp_path, monkey
     assert sorted(path.name for path in cache.iterdir()) == ["entry2", "entry3"]
     store(made, cache / "entry2")
     assert (cache / "entry2" / "model.xml").read_text() == "2"
+
+
+def test_what_a_killed_process_left_goes_and_what_another_writes_stays(tmp_path):
+    made, cache = tmp_path / "made", tmp_path / "cache"
+    for folder in (made, cache / ".part-old", cache / ".part-new"):
+        folder.mkdir(parents=True)
+    os.utime(cache / ".part-old", (0, 0))
+    store(made, cache / "entry")
+    assert sorted(path.name for path in cache.iterdir()) == [".part-new", "entry"]

@@ -12,9 +12,9 @@ from shared.metrics.instances import (
     DSB_THRESHOLDS,
     InstanceScore,
     MatchCounts,
+    count_matches,
     dsb_score,
     intersection_over_union,
-    match_counts,
 )
 
 TEN = [Fraction(twentieths, 20) for twentieths in range(10, 20)]
@@ -23,6 +23,10 @@ TEN = [Fraction(twentieths, 20) for twentieths in range(10, 20)]
 def row(*runs):
     """One row of pixels from (id, length) pairs."""
     return np.concatenate([np.full(length, number) for number, length in runs])[None]
+
+
+def matched(truth, pred, threshold=0.5):
+    return count_matches(intersection_over_union(truth, pred), threshold)
 
 
 def brute_force(truth, pred):
@@ -65,7 +69,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_hand_made_cases(name):
     truth, pred, counts, score = CASES[name]
-    assert match_counts(truth, pred) == MatchCounts(*counts)
+    assert matched(truth, pred) == MatchCounts(*counts)
     assert dsb_score(truth, pred) == pytest.approx(score, abs=1e-12)
     assert dsb_score(truth, pred) == pytest.approx(brute_force(truth, pred), abs=1e-12)
 
@@ -73,7 +77,7 @@ def test_hand_made_cases(name):
 def test_nothing_at_all_is_undefined():
     nothing = np.zeros((3, 5), np.uint16)
     assert intersection_over_union(nothing, nothing).shape == (0, 0)
-    assert match_counts(nothing, nothing) == (0, 0, 0)
+    assert matched(nothing, nothing) == (0, 0, 0)
     assert math.isnan(dsb_score(nothing, nothing))
 
 
@@ -97,14 +101,14 @@ def test_every_threshold_is_exact():
         for scale in (1, 7, 5003):
             common, union = exact.numerator * scale, exact.denominator * scale
             truth = row((1, union))
-            assert match_counts(truth, row((1, common), (0, union - common)), threshold).true_positives == 0
-            assert match_counts(truth, row((1, common + 1), (0, union - common - 1)), threshold).true_positives == 1
+            assert matched(truth, row((1, common), (0, union - common)), threshold).true_positives == 0
+            assert matched(truth, row((1, common + 1), (0, union - common - 1)), threshold).true_positives == 1
 
 
 @pytest.mark.parametrize("threshold", [0.49, 1.0])
 def test_thresholds_out_of_range_are_refused(threshold):
     with pytest.raises(ValueError, match=rf"threshold must lie in \[0.5, 1\).*got {threshold}"):
-        match_counts(row((1, 2)), row((1, 2)), threshold)
+        matched(row((1, 2)), row((1, 2)), threshold)
     with pytest.raises(ValueError, match=r"thresholds must be numbers in \[0.5, 1\)"):
         InstanceScore([0.5, threshold])
 
@@ -144,5 +148,5 @@ def test_it_serves_the_handler():
         handler.attach(engine, name)
     state = engine.run([[item], [item, item]])
     assert state.metrics["dsb_score"] == pytest.approx(dsb_score(truth, pred))
-    assert state.metrics["ap50"] == pytest.approx(match_counts(truth, pred).precision)
+    assert state.metrics["ap50"] == pytest.approx(matched(truth, pred).precision)
     assert state.metric_details["ap50"].shape == (3, 1)

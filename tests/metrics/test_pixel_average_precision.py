@@ -18,18 +18,14 @@ def pictures(sharpness, sizes=((97, 113), (64, 31), (50, 50))):
 
 
 @pytest.mark.parametrize(("sharpness", "error"), [(0.1, 1e-3), (1.0, 1e-4), (5.0, 3e-5), (30.0, 3e-6)])
-def test_it_agrees_with_scikit_learn_within_its_own_bounds(sharpness, error):
+def test_it_agrees_with_scikit_learn(sharpness, error):
     probability, truth = pictures(sharpness)
     metric = PixelAveragePrecision()
     metric(probability[:2], truth[:2])
     metric(probability[2][None], truth[2][None])
     pixels, defective = (np.concatenate([x.numpy().ravel() for x in part]) for part in (probability, truth))
     exact = average_precision_score(defective, pixels)
-    low, high = metric.bounds()
-    assert low - 1e-12 <= exact <= high + 1e-12
     assert metric.aggregate().item() == pytest.approx(exact, abs=error)
-    if sharpness < 30:  # where many probabilities are exactly 1 the bounds, which know only the bin, are wide
-        assert high - low < 3 * error
 
 
 def test_zero_and_one_have_bins_and_a_second_run_starts_afresh():

@@ -34,6 +34,7 @@ def test_knobs_of_the_training_are_kept(tmp_path):
     load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
     (tmp_path / "run.json").write_text('{"config": {"spacing": [1.0, 1.0, 1.0]}}')
     load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [1, 1, 1], "unheard_of": 3})
+    load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": (1, 1, 1)})  # as a command line may give it
     with pytest.raises(UserError, match=r"was trained with spacing .*; give --spacing '\[1.0, 1.0, 1.0\]'"):
         load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
     (tmp_path / "checkpoints").mkdir()
@@ -61,11 +62,16 @@ def test_files_without_weights(tmp_path, content):
 def test_pretrained_takes_what_fits_and_names_the_rest(tmp_path, caplog):
     caplog.set_level("INFO")
     torch.manual_seed(0)
-    source, target = torch.nn.Linear(3, 2), torch.nn.Linear(5, 2)
+    source, target = layers(3, 2), layers(5, 2)
     torch.save(source.state_dict(), tmp_path / "x.pt")
     load_pretrained(tmp_path / "x.pt", target)
-    assert torch.equal(target.bias, source.bias)
-    assert "pretrained: 1 of 2 tensors taken" in caplog.text
-    assert "pretrained: not taken: weight" in caplog.text
-    with pytest.raises(UserError, match="nothing in .*x.pt fits the network"):
-        load_pretrained(tmp_path / "x.pt", torch.nn.Linear(7, 5))
+    assert torch.equal(target[2].weight, source[2].weight)
+    assert "pretrained: 7 of 8 tensors taken" in caplog.text
+    assert "pretrained: not taken: 0.weight" in caplog.text
+    with pytest.raises(UserError, match="nothing in .*x.pt fits the network"):  # but for how often a norm was updated
+        load_pretrained(tmp_path / "x.pt", layers(7, 5))
+
+
+def layers(first, second):
+    parts = torch.nn.Linear(first, second), torch.nn.BatchNorm1d(second), torch.nn.Linear(second, 4, bias=False)
+    return torch.nn.Sequential(*parts)

@@ -78,5 +78,27 @@ def test_a_resumed_run_keeps_its_knobs_and_its_data(folders, command_line):
     assert (content["config"]["fold"], len(content["starts"])) == (3, 2)
 
 
-def test_an_unnamed_run_is_named_by_the_time_of_day(tmp_path):
-    assert re.fullmatch(r".*/runs/x/\d{8}-\d{6}", new_folder(tmp_path / "runs" / "x"))
+def test_results_of_other_settings_do_not_join_those_that_are_there(folders, command_line):
+    command_line({"threshold": 0.5, "engine": "auto", "batch_size": 1})
+    record_run(**folders, skip_existing=False)
+    command_line({"threshold": 0.5, "engine": "eager", "batch_size": 8})
+    record_run(**folders, skip_existing=True)
+    command_line({"threshold": 0.2, "engine": "eager", "batch_size": 8})
+    with pytest.raises(UserError, match=r"skip_existing: threshold was 0.5, now is 0.2; .* another --output_dir"):
+        record_run(**folders, skip_existing=True)
+    content = json.loads((folders["output_dir"] / "run.json").read_text())
+    assert (content["config"]["threshold"], len(content["starts"])) == (0.5, 2)
+
+
+def test_the_command_of_several_processes_can_be_repeated(folders, command_line, monkeypatch):
+    command_line({"fold": 3})
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    record_run(**folders)
+    (start,) = json.loads((folders["output_dir"] / "run.json").read_text())["starts"]
+    assert start["command"].startswith("torchrun --nproc_per_node=2 -m monai.bundle ")
+
+
+def test_runs_without_a_name_are_named_by_the_time_and_are_never_one(tmp_path):
+    names = [new_folder(tmp_path / "runs" / "x") for _ in range(3)]
+    assert all(re.fullmatch(r".*/runs/x/\d{8}-\d{6}-\d{6}", name) for name in names)
+    assert len(set(names)) == 3

@@ -1,0 +1,107 @@
+"""The scores of the folds of a cross-validation, side by side."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+from ..atomic import atomic_write_table
+from ..errors import UserError
+
+__all__ = ["summarise_folds"]
+
+
+def summarise_folds(runs: str, output: str | Path | None = None) -> str:
+    """Bring together what the runs of one recipe scored, each on the fold that it held out.
+
+    Each fold counts once, however many cases it has. A score that is undefined on a fold is left out of the mean.
+
+    Args:
+        runs: pattern of the folders of trainings or evaluations, such as ``runs/nuclei_*``; of each ``summary.json``
+            is read, or those of ``fold_0`` and so on in it.
+        output: CSV file to write as well; replaced if it is there.
+
+    Returns:
+        A table of a row per score: its value on each fold, their mean and their standard deviation, that of a sample.
+
+    Raises:
+        UserError: there are fewer than two folds, one occurs twice, or what was scored is not a fold held out or not
+            scored alike.
+    """
+    folds = _read(runs)
+    first = next(iter(folds.values()))
+    names = [name for name in _scores(first) if name != "cases"]
+    columns = [f"fold_{fold}" for fold in folds]
+    rows: list[dict[str, Any]] = [{"score": "cases"} | dict(zip(columns, _row(folds, "cases"), strict=True))]
+    for name in names:
+        values = _row(folds, name)
+        defined = [value for value in values if value is not None]
+        rows.append(
+            {"score": name}
+            | dict(zip(columns, values, strict=True))
+            | {"mean": statistics.fmean(defined) if defined else None}
+            | {"standard_deviation": statistics.stdev(defined) if len(defined) > 1 else None}
+        )
+    columns = ["score", *columns, "mean", "standard_deviation"]
+    cells = [{name: _written(row.get(name)) for name in columns} for row in rows]
+    if output is not None:
+        atomic_write_table(output, columns, cells)
+    return _told(columns, cells)
+
+
+def _read(runs: str) -> dict[int, dict[str, Any]]:
+    """The summaries by their folds."""
+    folders = [Path(folder) for folder in sorted(glob(runs))]  # noqa: PTH207 - Path's takes no absolute patterns
+    files = [file for folder in folders for file in _summaries(folder)]
+    folds: dict[int, tuple[Path, dict[str, Any]]] = {}
+    for file in files:
+        summary = json.loads(file.read_text(encoding="utf-8"))
+        if summary.get("split") != "fold":
+            raise UserError(f"runs: {file} is not the score of a fold held out; leave it out")
+        other, _ = folds.setdefault(summary["fold"], (file, summary))
+        if other != file:
+            raise UserError(f"runs: {file} and {other} have both scored fold {summary['fold']}; name one of them")
+    if len(folds) < 2:
+        raise UserError(f"runs: {runs} names {len(folds)} folds that were scored; name two or more: 'runs/nuclei_*'")
+    (like, first), *others = folds.values()
+    for file, summary in others:
+        if _scores(summary).keys() != _scores(first).keys():
+            raise UserError(f"runs: {file} and {like} have other scores; name runs of one bundle and recipe")
+    return {fold: summary for fold, (_, summary) in sorted(folds.items())}
+
+
+def _summaries(folder: Path) -> list[Path]:
+    own = folder / "summary.json"
+    return [own] if own.is_file() else sorted(folder.glob("fold_*/summary.json"))
+
+
+def _scores(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The number of cases and the scores, which stand between what the summary is of and how it comes about."""
+    names = list(summary)
+    return {name: summary[name] for name in names[names.index("cases") : names.index("undefined")]}
+
+
+def _row(folds: Mapping[int, Mapping[str, Any]], name: str) -> list[Any]:
+    return [summary[name] for summary in folds.values()]
+
+
+def _written(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.6f}" if isinstance(value, float) else str(value)
+
+
+def _told(columns: Sequence[str], cells: Sequence[Mapping[str, str]]) -> str:
+    short = {"mean": "mean", "standard_deviation": "std"}
+    heads = [short.get(name, name.replace("_", " ")) for name in columns[1:]]
+    width = max(len(row["score"]) for row in cells)
+    lines = [f"{'':{width}}" + "".join(f"{head:>9}" for head in heads)]
+    for row in cells:
+        values = [value[:-3] if "." in (value := row[name]) else value or "-" for name in columns[1:]]
+        lines.append(f"{row['score']:{width}}" + "".join(f"{value:>9}" for value in values))
+    return "\n".join(lines)

@@ -1,0 +1,39 @@
+"""CSV files as people and programs hand them over."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .errors import UserError
+
+__all__ = ["read_table"]
+
+
+def read_table(
+    path: str | Path, rename: Callable[[str], str] = str
+) -> tuple[list[str], list[tuple[int, dict[str, Any]]]]:
+    """Read a CSV file in UTF-8, with or without a byte order mark, whose first line names the columns.
+
+    Args:
+        path: the file.
+        rename: gives the name by which a column is known.
+
+    Returns:
+        The columns, and each row with the number of its last line. A row with more fields than there are columns has
+        the key None, one with fewer the value None.
+
+    Raises:
+        UserError: the file cannot be read, or is none.
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file)
+            table.fieldnames = columns = [rename(name) for name in table.fieldnames or ()]
+            return columns, [(table.line_num, row) for row in table]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be opened ({error.strerror}) -> name a file that you may read") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: no CSV in UTF-8 ({error}) -> save it as such") from error

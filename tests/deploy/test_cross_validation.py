@@ -1,0 +1,48 @@
+import csv
+import json
+
+import pytest
+
+from shared.cli import main
+from shared.deploy import summarise_folds
+from shared.errors import UserError
+
+
+def score(folder, fold, split="fold", **scores):
+    """A summary as an evaluation writes it."""
+    folder.mkdir(parents=True)
+    facts = {"split": split, "fold": fold, "checkpoint": "x", "threshold": 0.5}
+    scores = {"cases": 10 + fold} | scores
+    rest = {"undefined": dict.fromkeys(scores, 0), "by_type": {"a": scores}}
+    (folder / "summary.json").write_text(json.dumps(facts | scores | rest))
+
+
+def test_each_fold_their_mean_and_deviation(tmp_path, capsys):
+    score(tmp_path / "run_1", 1, dice=0.5, hd95=4.0)
+    score(tmp_path / "run_0", 0, dice=0.9, hd95=None)
+    score(tmp_path / "run_2" / "fold_2", 2, dice=0.7, hd95=5.0)  # of an evaluation
+    (tmp_path / "run_3").mkdir()  # a training that goes on
+    assert main(["folds", str(tmp_path / "run_*"), "--output", str(tmp_path / "folds.csv")]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].split() == "fold 0 fold 1 fold 2 mean std".split()
+    assert told[2].split() == "dice 0.900 0.500 0.700 0.700 0.200".split()
+    assert told[3].split() == "hd95 - 4.000 5.000 4.500 0.707".split()
+    with (tmp_path / "folds.csv").open() as file:
+        cases, dice, _ = csv.DictReader(file)
+    assert (cases["fold_0"], cases["fold_2"], cases["mean"]) == ("10", "12", "")
+    assert (dice["score"], dice["fold_1"], dice["mean"]) == ("dice", "0.500000", "0.700000")
+
+
+def test_what_is_no_cross_validation_is_refused(tmp_path):
+    for number, scores in enumerate(({"fold": 0, "dice": 1.0}, {"fold": 0, "dice": 1.0}, {"fold": 1, "iou": 1.0})):
+        score(tmp_path / f"run_{number}", **scores)
+    score(tmp_path / "whole", -1, split="validation", dice=1.0)
+    for pattern, message in (
+        ("run_[01]", r"run_1/summary.json and .*run_0/summary.json have both scored fold 0; name one of them"),
+        ("run_[02]", r"run_2/summary.json and .*run_0/summary.json have other scores"),
+        ("run_0", "names 1 folds that were scored; name two or more"),
+        ("nowhere", "names 0 folds"),
+        ("whole", "whole/summary.json is not the score of a fold held out"),
+    ):
+        with pytest.raises(UserError, match=message):
+            summarise_folds(str(tmp_path / pattern))
