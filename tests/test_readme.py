@@ -139,15 +139,22 @@ def test_the_figures_are_those_of_the_weights_shipped(bundle, names):
 
 
 def test_the_speeds_are_those_of_the_results():
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "speed.md").read_text()
     measured = sorted((ROOT / "results" / "bench").glob("*.json"))
-    assert len(measured) == 6
+    assert len(measured) == 7
+    ratios = {"train": [], "infer": []}
     for file in measured:
         result = json.loads(file.read_text())
-        slow, fast = (variant["pictures_per_second"] for variant in result["variants"].values())
+        plain, shipped = result["variants"].values()
+        slow, fast = (variant["pictures_per_second"] for variant in (plain, shipped))
         size = " x ".join(map(str, [result["batch_size"], *result["size"]]))
-        row = f"| `{result['bundle']}` | {result['mode']} | {size} | {slow:.3g} | {fast:.3g} | {fast / slow:.2f} |"
+        row = f"| `{result['bundle']}` | {result['mode']} | {size} | {slow:.3g} | {fast:.3g} | {fast / slow:.2f} | "
+        row += f"{shipped['latency_ms_p50']:.0f} | {shipped['peak_memory_mb']:.0f} |"
         assert row in text, row
+        ratios[result["mode"]].append(fast / slow)
+    for mode, words in (("train", "in training"), ("infer", "times at inference")):
+        said = f"{min(ratios[mode]):.1f} to {max(ratios[mode]):.1f}"
+        assert re.search(rf"{said}[a-z ]* {words}", (ROOT / "README.md").read_text()), said
     for file in (ROOT / "results" / "bench" / "avx512_bf16").iterdir():
         slow, fast = (v["pictures_per_second"] for v in json.loads(file.read_text())["variants"].values())
         assert f"{fast / slow:.2f}" in text

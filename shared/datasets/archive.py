@@ -38,6 +38,11 @@ class Member:
     name: str
     size: int
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it holds others."""
+        return self.name.endswith(("/", "\\"))
+
 
 def list_members(source: Path, wanted: str, deepest: int) -> list[Member]:
     """List what is in a zip or a folder.

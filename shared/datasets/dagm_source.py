@@ -140,12 +140,12 @@ def find_halves(base: tuple[str, ...], members: Sequence[Member]) -> dict[str, H
         parts = tuple(parts_of(member))
         if is_junk(parts) or not is_safe(member) or parts[: len(base)] != base:
             continue
-        folders = parts if _is_folder(member) else parts[:-1]
+        folders = parts if member.is_folder else parts[:-1]
         inside = [name.casefold() for name in folders[len(base) :]]
         if inside[:1] not in (["train"], ["test"]):
             continue
         half = halves.setdefault(inside[0].capitalize(), Half("/".join(parts[: len(base) + 1])))
-        if not _is_folder(member) and inside[1:] in ([], ["label"]):
+        if not member.is_folder and inside[1:] in ([], ["label"]):
             _add(half, member, parts[-1].casefold(), is_label=inside[1:] == ["label"])
     return {name: halves[name] for name in HALVES if name in halves}
 
@@ -169,14 +169,10 @@ def _in_halves(members: Sequence[Member]) -> Iterator[tuple[tuple[str, ...], int
         parts = tuple(parts_of(member))
         if is_junk(parts) or not is_safe(member):
             continue
-        folders = parts if _is_folder(member) else parts[:-1]
+        folders = parts if member.is_folder else parts[:-1]
         halves = [i for i, name in enumerate(folders) if name.capitalize() in HALVES]
         if halves:
             yield parts, halves[-1]
-
-
-def _is_folder(member: Member) -> bool:
-    return member.name.endswith(("/", "\\"))
 
 
 def _class_of(name: str) -> int:

@@ -65,16 +65,15 @@ def _sort_members(members: Sequence[Member]) -> tuple[dict[tuple[str, ...], dict
         parts = parts_of(member)
         if is_junk(parts) or not is_safe(member):
             continue
-        is_folder = member.name.endswith(("/", "\\"))
-        folders = parts if is_folder else parts[:-1]
+        folders = parts if member.is_folder else parts[:-1]
         room = max((i for i, part in enumerate(folders) if i and part in ROOMS), default=0)
         if not room:
             others.add(tuple(folders))
             continue
         case = bases[tuple(parts[: room - 1])].setdefault(parts[room - 1], Case(parts[room - 1]))
-        if len(parts) > room + 2 or (not is_folder and not parts[-1].lower().endswith(".png")):
+        if len(parts) > room + 2 or (not member.is_folder and not parts[-1].lower().endswith(".png")):
             case.others.append(member)
-        elif not is_folder:
+        elif not member.is_folder:
             (case.images if parts[room] == "images" else case.masks).append(member)
     for cases in bases.values():
         for case in cases.values():
