@@ -102,6 +102,6 @@ def _told(columns: Sequence[str], cells: Sequence[Mapping[str, str]]) -> str:
     width = max(len(row["score"]) for row in cells)
     lines = [f"{'':{width}}" + "".join(f"{head:>9}" for head in heads)]
     for row in cells:
-        values = [value[:-3] if "." in (value := row[name]) else value or "-" for name in columns[1:]]
+        values = [f"{float(row[name]):.3f}" if "." in row[name] else row[name] or "-" for name in columns[1:]]
         lines.append(f"{row['score']:{width}}" + "".join(f"{value:>9}" for value in values))
     return "\n".join(lines)
