@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -217,6 +218,8 @@ def _bundle_folder(bundle: str) -> Path:
     return Path(bundle) if Path(bundle).is_dir() else Path("bundles") / bundle
 
 
+# What is wrong with a place that a person has named.
+PLACES = (errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 COMMANDS: dict[str, dict[str, Callable[..., str]] | Callable[..., str]] = {
     "bench": bench,
     "calibrate": calibrate,
@@ -251,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; no file is half-written", file=sys.stderr)
         return 130
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None or error.errno not in PLACES:
             raise
         print(f"error: {error.filename}: {error.strerror}; name a place that can be written and read", file=sys.stderr)
         return 1

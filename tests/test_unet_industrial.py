@@ -48,7 +48,7 @@ def test_photographs_are_turned_and_lit_unevenly(defects, tmp_path):
     assert len(table(tmp_path / "run" / "metrics.csv")) > 0
     parser = ConfigParser()
     parser.read_config([str(CONFIGS / f"{name}.json") for name in ("train", "photographs")])
-    light = parser.get_parsed_content("train::photographs::1")
+    light = parser.get_parsed_content("train::photographs::2")
     light.prob = 1.0
     picture = torch.rand(1, 33, 47)
     added = light({"image": picture})["image"] - picture

@@ -161,7 +161,7 @@ def _try(network: torch.nn.Module, batch: torch.Tensor, sides: Sequence[Any]) ->
     """Tell before anything is timed that the network cannot be run on such batches."""
     try:
         with torch.inference_mode():
-            network(batch)
+            copy.deepcopy(network)(batch)  # running statistics of the other would move
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"size: the network fails on {'x'.join(map(str, batch.shape[2:]))} ({str(error).splitlines()[0]}); "

@@ -150,10 +150,22 @@ def _training_or_validation(cases: list[dict[str, Any]], part: str) -> list[dict
             "fold: the training folds need two groups at least: one to learn from, one to choose the checkpoint"
         )
     share_of = assign_folds(groups, [str(case.get("type", "")) for case in cases], shares, seed=0)
-    # The first shares hold the largest groups, perhaps half of all cases in one.
-    sizes, most = Counter(share_of), math.ceil(len(cases) / shares)
-    chosen = next(share for share in range(shares) if sizes[share] <= most)
+    chosen = _validation_share(share_of, [str(case.get("type", "")) for case in cases], shares)
     return [case for case, share in zip(cases, share_of, strict=True) if (share == chosen) == (part == "validation")]
+
+
+def _validation_share(share_of: Sequence[int], types: Sequence[str], shares: int) -> int:
+    """The first share, unless a large group, which is dealt out first, makes it too large.
+
+    Then it is, of those with half of the cases at most, the one of most types of pictures, next the one that least
+    exceeds its due.
+    """
+    sizes, due = Counter(share_of), math.ceil(len(share_of) / shares)
+    if sizes[0] <= due:
+        return 0
+    variety = Counter(share for share, _ in set(zip(share_of, types, strict=True)))
+    small = [share for share in range(shares) if 2 * sizes[share] <= len(share_of)]
+    return min(small or range(shares), key=lambda share: (-variety[share], max(0, sizes[share] - due), share))
 
 
 def path_from(folder: Path, file: Path) -> str:

@@ -107,10 +107,10 @@ def _configuration(bundle: Path, overlays: Sequence[str], knobs: Mapping[str, An
     """The bundle's inference, exact and on the CPU, with overlays and values for some of its knobs."""
     files = [bundle / "configs" / "inference.json"]
     for overlay in overlays:
-        own = bundle / "configs" / f"{Path(overlay).name.removesuffix('.json')}.json"
-        files.append(Path(overlay) if Path(overlay).is_file() else own)
+        is_name = Path(overlay).name == overlay and not Path(overlay).is_file()
+        files.append(bundle / "configs" / f"{overlay.removesuffix('.json')}.json" if is_name else Path(overlay))
         if not files[-1].is_file():
-            raise UserError(f"overlay: {overlay} is neither a file nor one of {own.parent}; see there for what is")
+            raise UserError(f"overlay: {overlay} is neither a file nor one in {bundle / 'configs'}; see there what is")
     parser = ConfigParser()
     parser.read_config([str(file) for file in files])
     parser.read_meta(str(bundle / "configs" / "metadata.json"))

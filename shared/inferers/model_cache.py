@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["MODEL", "cache_folder", "store"]
@@ -56,8 +57,9 @@ def store(made: Path, entry: Path) -> None:
         finally:
             shutil.rmtree(part, ignore_errors=True)
         for left in entry.parent.glob(".part-*"):  # by processes that were killed
-            if time.time() - left.stat().st_mtime > STALE:
-                shutil.rmtree(left, ignore_errors=True)
+            with suppress(FileNotFoundError):  # one that has just become an entry
+                if time.time() - left.stat().st_mtime > STALE:
+                    shutil.rmtree(left, ignore_errors=True)
         entries = sorted(entry.parent.glob("[!.]*"), key=lambda path: path.stat().st_mtime)
         for old in entries[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)

@@ -44,6 +44,7 @@ def record_run(
     seed: int | None = None,
     resume: bool | None = None,
     skip_existing: bool | None = None,
+    checkpoint: str | Path | None = None,
 ) -> None:
     """Claim the folder of a run and write ``run.json``: command, configuration, versions, machine, seed, data.
 
@@ -58,6 +59,7 @@ def record_run(
         seed: seed of the run.
         resume: training: whether an earlier run goes on; None if it cannot.
         skip_existing: inference: whether an earlier run goes on; None if it cannot.
+        checkpoint: inference: the weights, whose SHA-256 is recorded if they are one file.
 
     Raises:
         UserError: the folder is not empty, there is nothing to resume, or what is to go on had other knobs, data or
@@ -66,7 +68,7 @@ def record_run(
     mistake = None
     if is_first():
         try:
-            _record(output_dir, dataset_dir, cases, seed, resume, skip_existing)
+            _record(output_dir, dataset_dir, cases, seed, resume, skip_existing, checkpoint)
         except UserError as error:
             mistake = error
     if mistake := from_first(mistake):
@@ -80,6 +82,7 @@ def _record(
     seed: int | None,
     resume: bool | None,
     skip_existing: bool | None,
+    checkpoint: str | Path | None,
 ) -> None:
     path = Path(output_dir) / "run.json"
     if resume and not path.is_file():
@@ -95,6 +98,7 @@ def _record(
             "cases": len(cases),
             "datalist_sha256": sha256_of(datalist) if datalist.is_file() else None,
         },
+        "checkpoint_sha256": sha256_of(Path(checkpoint)) if checkpoint and Path(checkpoint).is_file() else None,
         "processes": count_processes(),
         "config": merged_config(parse_options(sys.argv[1:])) if is_command_line() else None,
     }
@@ -102,10 +106,14 @@ def _record(
         _refuse_other_data(earlier, record)
         _refuse_other_knobs("resume", earlier, record, MAY_CHANGE, RESUMED)
     elif skip_existing and path.is_file():
+        if earlier.get("checkpoint_sha256") != record["checkpoint_sha256"]:
+            raise UserError(f"skip_existing: checkpoint holds other weights than before; {CONTINUED}")
         _refuse_other_knobs("skip_existing", earlier, record, MAY_CHANGE_AT_INFERENCE, CONTINUED)
     program = ["python", "-m", "monai.bundle"] if is_command_line() else ["python", *sys.argv[:1]]
     if "LOCAL_WORLD_SIZE" in os.environ:
-        program[0:1] = ["torchrun", f"--nproc_per_node={os.environ['LOCAL_WORLD_SIZE']}"]
+        here, all_ = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+        machines = "--standalone" if here == all_ else f"--nnodes={all_ // here}"
+        program[:1] = ["torchrun", machines, f"--nproc_per_node={here}"]
     start = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "command": shlex.join([*program, *sys.argv[1:]]),

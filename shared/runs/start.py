@@ -53,12 +53,11 @@ def start_run(
         raise UserError(f"bundle_root: {bundle_root} has no folder configs; name the folder of the bundle")
     if not Path(dataset_dir).exists():
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name the folder of your data")
-    if check_device(device).type == "cuda" and is_group():  # where processes exchange what they know
-        torch.cuda.set_device(device)
+    check_device(device)
 
 
 def check_device(device: torch.device | str) -> torch.device:
-    """The device, on which a tensor was put.
+    """The device with its number, on which a tensor was put; a process of several makes it its own.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:1``.
@@ -68,6 +67,8 @@ def check_device(device: torch.device | str) -> torch.device:
     """
     try:
         kind = torch.empty(1, device=device).device
+        if kind.type == "cuda" and is_group():  # where processes exchange what they know
+            torch.cuda.set_device(kind)
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         raise UserError(f"device: {device} cannot be used ({str(error).splitlines()[0]}); try --device cpu") from error
     if kind.type not in ("cpu", "cuda"):  # Apple's has no float64, in which scores are computed

@@ -50,6 +50,12 @@ def test_a_bundle_is_measured_beside_float32(mode, tmp_path):
         assert 0 < result["mean_difference"]
 
 
+def test_the_same_network_twice_gives_the_same():
+    options = {"batch_size": 2, "size": (32, 48), "amp": False, "device": "cpu", "warmup": 0, "steps": 1}
+    result = bench(BUNDLE, "infer", **options)
+    assert result["mean_difference"] < 1e-6
+
+
 def test_an_engine_is_measured_beside_float32():
     result = bench(BUNDLE, "infer", batch_size=2, size=(32, 48), engine="auto", device="cpu", warmup=0, steps=2)
     assert list(result["variants"]) == ["fp32 eager", "amp auto, auto"]

@@ -51,6 +51,15 @@ def test_a_group_as_large_as_all_others_is_learned_from(tmp_path):
     assert "large" in {c["group"] for c in select_cases(tmp_path, "training", fold=2)}
 
 
+def test_the_validation_share_has_all_types_even_if_it_is_large(tmp_path):
+    """Three rolls of sound pieces, and defective ones by themselves."""
+    cases = [case(n, 0, f"roll{n // 30}" if n < 90 else f"g{n}") for n in range(110)]
+    for n, one in enumerate(cases):
+        one["type"], one["fold"] = ("sound", 0) if n < 90 else ("defective", 1)
+    write(tmp_path, cases)
+    assert {c["type"] for c in select_cases(tmp_path, "validation", fold=-1)} == {"sound", "defective"}
+
+
 def test_no_fold_held_out(data):
     assert len(select_cases(data, "training", -1)) + len(select_cases(data, "validation", -1)) == 48
     with pytest.raises(UserError, match="nothing belongs to 'fold'"):

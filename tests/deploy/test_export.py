@@ -134,7 +134,11 @@ def test_a_file_that_computes_something_else_is_not_written(place, tmp_path, cap
         ({"checkpoint": "nowhere.pt"}, "checkpoint: nowhere.pt does not exist"),
         ({"knobs": {"channels": 1}}, "belongs to another network; .* its run.json has"),
         ({"knobs": {"chanels": 1}}, "chanels: the bundle unet_dsb has no such knob"),
-        ({"overlays": ["reference_inferense"]}, "overlay: reference_inferense is neither a file nor one of"),
+        ({"overlays": ["reference_inferense"]}, "overlay: reference_inferense is neither a file nor one in"),
+        (
+            {"overlays": ["elsewhere/reference_inference.json"]},
+            "overlay: elsewhere/.*json is neither a file",
+        ),
         ({"pictures": "nowhere"}, "pictures: dataset_dir: nowhere does not exist"),
     ],
 )

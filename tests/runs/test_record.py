@@ -1,5 +1,6 @@
 import json
 import re
+from contextlib import nullcontext
 
 import pytest
 
@@ -90,12 +91,22 @@ def test_results_of_other_settings_do_not_join_those_that_are_there(folders, com
     assert (content["config"]["threshold"], len(content["starts"])) == (0.5, 2)
 
 
+def test_results_of_other_weights_do_not_join_those_that_are_there(folders, tmp_path):
+    weights = tmp_path / "model.pt"
+    for number, content in enumerate((b"one", b"one", b"other")):
+        weights.write_bytes(content)
+        with pytest.raises(UserError, match="checkpoint holds other weights") if number == 2 else nullcontext():
+            record_run(**folders, skip_existing=number > 0, checkpoint=weights)
+
+
 def test_the_command_of_several_processes_can_be_repeated(folders, command_line, monkeypatch):
     command_line({"fold": 3})
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    record_run(**folders)
-    (start,) = json.loads((folders["output_dir"] / "run.json").read_text())["starts"]
-    assert start["command"].startswith("torchrun --nproc_per_node=2 -m monai.bundle ")
+    for world, machines in (("2", "--standalone"), ("6", "--nnodes=3")):
+        monkeypatch.setenv("WORLD_SIZE", world)
+        record_run(**folders, resume=folders["output_dir"].exists())
+        start = json.loads((folders["output_dir"] / "run.json").read_text())["starts"][-1]
+        assert start["command"].startswith(f"torchrun {machines} --nproc_per_node=2 -m monai.bundle ")
 
 
 def test_runs_without_a_name_are_named_by_the_time_and_are_never_one(tmp_path):
