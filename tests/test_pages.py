@@ -11,7 +11,8 @@ from shared.cli import COMMANDS
 from shared.command_line import options_of
 from shared.runs.options import check_options, parse_options
 
-PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("nuclei", "defects", "own_defects", "brats2019")}
+NAMES = ("nuclei", "defects", "own_defects", "brats2019", "speed")
+PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in NAMES}
 LINES = [
     line.strip().replace("$fold", "0")
     for page in PAGES.values()
@@ -47,5 +48,5 @@ def test_a_command_of_ours_has_these_options(line):
 
 
 def test_every_command_of_the_pages_is_tested():
-    assert (len(LINES), len(KNOBS)) == (31, 5)
+    assert (len(LINES), len(KNOBS)) == (35, 5)
     assert all(line.startswith(("python -m shared", "python -m monai.bundle")) for line in LINES)

@@ -42,23 +42,6 @@ def test_training_scores_the_fold_held_out_by_every_figure(trained, defects):
     assert len(list((trained / "overlays").iterdir())) == 3
 
 
-def test_photographs_are_turned_and_lit_unevenly(defects, tmp_path):
-    options = TRAINING | SMALLER | {"dataset_dir": defects, "output_dir": tmp_path / "run"}
-    run_bundle("unet_industrial", ["train", "photographs"], "training", **options)
-    assert len(table(tmp_path / "run" / "metrics.csv")) > 0
-    parser = ConfigParser()
-    parser.read_config([str(CONFIGS / f"{name}.json") for name in ("train", "photographs")])
-    light = parser.get_parsed_content("train::photographs::2")
-    light.prob = 1.0
-    picture = torch.rand(1, 33, 47)
-    added = light({"image": picture})["image"] - picture
-    corners = added[0, [0, 0, -1, -1], [0, -1, 0, -1]]
-    assert corners.std() > 0.1
-    rows, columns = torch.linspace(0, 1, 33)[:, None], torch.linspace(0, 1, 47)[None]
-    weights = torch.stack([(1 - rows) * (1 - columns), (1 - rows) * columns, rows * (1 - columns), rows * columns])
-    assert torch.allclose(added[0], (corners[:, None, None] * weights).sum(0), atol=1e-5)
-
-
 def test_evaluation_repeats_the_scores_and_takes_another_threshold_and_part(trained, defects, tmp_path):
     options = SMALL | {"dataset_dir": defects, "checkpoint": trained / "model.pt"}
     run_bundle("unet_industrial", ["train", "evaluate"], output_dir=tmp_path / "same", **options)
