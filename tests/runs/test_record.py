@@ -106,7 +106,7 @@ def test_the_command_of_several_processes_can_be_repeated(folders, command_line,
         monkeypatch.setenv("WORLD_SIZE", world)
         record_run(**folders, resume=folders["output_dir"].exists())
         start = json.loads((folders["output_dir"] / "run.json").read_text())["starts"][-1]
-        assert start["command"].startswith(f"torchrun {machines} --nproc_per_node=2 -m monai.bundle ")
+        assert start["command"].startswith(f"torchrun {machines} --nproc_per_node=2 -m monai.bundle")
 
 
 def test_runs_without_a_name_are_named_by_the_time_and_are_never_one(tmp_path):
