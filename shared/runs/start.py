@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -70,7 +71,8 @@ def check_device(device: torch.device | str) -> torch.device:
         if kind.type == "cuda" and is_group():  # where processes exchange what they know
             torch.cuda.set_device(kind)
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:
-        raise UserError(f"device: {device} cannot be used ({str(error).splitlines()[0]}); try --device cpu") from error
+        reason = textwrap.shorten(str(error), 150, placeholder=" ...")
+        raise UserError(f"device: {device} cannot be used ({reason}); try --device cpu") from error
     if kind.type not in ("cpu", "cuda"):  # Apple's has no float64, in which scores are computed
         raise UserError(f"device: {device} is neither cpu nor cuda; try --device cpu")
     return kind
