@@ -149,8 +149,9 @@ def _training_or_validation(cases: list[dict[str, Any]], part: str) -> list[dict
         raise UserError(
             "fold: the training folds need two groups at least: one to learn from, one to choose the checkpoint"
         )
-    share_of = assign_folds(groups, [str(case.get("type", "")) for case in cases], shares, seed=0)
-    chosen = _validation_share(share_of, [str(case.get("type", "")) for case in cases], shares)
+    types = [str(case.get("type", "")) for case in cases]
+    share_of = assign_folds(groups, types, shares, seed=0)
+    chosen = _validation_share(share_of, types, shares)
     return [case for case, share in zip(cases, share_of, strict=True) if (share == chosen) == (part == "validation")]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from glob import glob
@@ -34,21 +33,15 @@ def summarise_folds(runs: str, output: str | Path | None = None) -> str:
             scored alike.
     """
     folds = _read(runs)
-    first = next(iter(folds.values()))
-    names = [name for name in _scores(first) if name != "cases"]
-    columns = [f"fold_{fold}" for fold in folds]
-    rows: list[dict[str, Any]] = [{"score": "cases"} | dict(zip(columns, _row(folds, "cases"), strict=True))]
-    for name in names:
-        values = _row(folds, name)
-        defined = [value for value in values if value is not None]
-        rows.append(
-            {"score": name}
-            | dict(zip(columns, values, strict=True))
-            | {"mean": statistics.fmean(defined) if defined else None}
-            | {"standard_deviation": statistics.stdev(defined) if len(defined) > 1 else None}
-        )
-    columns = ["score", *columns, "mean", "standard_deviation"]
-    cells = [{name: _written(row.get(name)) for name in columns} for row in rows]
+    columns = ["score", *(f"fold_{fold}" for fold in folds), "mean", "standard_deviation"]
+    cells = []
+    for name in _scores(next(iter(folds.values()))):
+        values = [summary[name] for summary in folds.values()]
+        defined = [value for value in values if value is not None and name != "cases"]
+        mean = statistics.fmean(defined) if defined else None
+        deviation = statistics.stdev(defined) if len(defined) > 1 else None
+        row = [name, *(_written(value) for value in (*values, mean, deviation))]
+        cells.append(dict(zip(columns, row, strict=True)))
     if output is not None:
         atomic_write_table(output, columns, cells)
     return _told(columns, cells)
@@ -70,7 +63,7 @@ def _read(runs: str) -> dict[int, dict[str, Any]]:
         raise UserError(f"runs: {runs} names {len(folds)} folds that were scored; name two or more: 'runs/nuclei_*'")
     (like, first), *others = folds.values()
     for file, summary in others:
-        if _scores(summary).keys() != _scores(first).keys():
+        if set(_scores(summary)) != set(_scores(first)):
             raise UserError(f"runs: {file} and {like} have other scores; name runs of one bundle and recipe")
     return {fold: summary for fold, (_, summary) in sorted(folds.items())}
 
@@ -80,18 +73,14 @@ def _summaries(folder: Path) -> list[Path]:
     return [own] if own.is_file() else sorted(folder.glob("fold_*/summary.json"))
 
 
-def _scores(summary: Mapping[str, Any]) -> dict[str, Any]:
+def _scores(summary: Mapping[str, Any]) -> list[str]:
     """The number of cases and the scores, which stand between what the summary is of and how it comes about."""
     names = list(summary)
-    return {name: summary[name] for name in names[names.index("cases") : names.index("undefined")]}
+    return names[names.index("cases") : names.index("undefined")]
 
 
-def _row(folds: Mapping[int, Mapping[str, Any]], name: str) -> list[Any]:
-    return [summary[name] for summary in folds.values()]
-
-
-def _written(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+def _written(value: float | None) -> str:
+    if value is None:
         return ""
     return f"{value:.6f}" if isinstance(value, float) else str(value)
 

@@ -154,7 +154,7 @@ class Checkpoint:
         """Save what the interval has left unsaved and let the error go on its way."""
         self._save()
         self._give_back_signal()
-        if (states := self._states()) and not isinstance(error, UserError):  # which has a remedy of its own
+        if engine.state.epoch and (states := self._states()):  # else what there is could not be loaded
             self.logger.info(
                 "stopped; to go on repeat the command with --output_dir %s --resume True (it has %s)",
                 self.folder.parent,

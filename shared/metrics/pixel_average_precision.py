@@ -23,9 +23,8 @@ class PixelAveragePrecision(IterationMetric):
     """Average precision of the pixels, from a histogram of their probabilities in 262144 bins of equal log-odds.
 
     Pixels within a bin count as equally likely. The error is some 1e-5 for a network that is sure of most pixels and
-    5e-4 where all probabilities lie between 0.4 and 0.6. Four megabytes are
-    kept, however many pixels there are. A picture that two processes see counts twice: let no sampler repeat
-    pictures in an evaluation.
+    5e-4 where all probabilities lie between 0.4 and 0.6. Four megabytes are kept, however many pixels there are. A
+    picture that two processes see counts twice: let no sampler repeat pictures in an evaluation.
 
     Several kinds of defect count as one, see ``any_defect``.
 

@@ -104,11 +104,13 @@ def test_an_error_saves_what_the_interval_left_unsaved(tmp_path):
     assert int(torch.load(tmp_path / "checkpoints" / "epoch_00002.pt", weights_only=True)["network"]["weight"]) == 2
 
 
-def test_a_broken_state_is_named_with_the_way_out(tmp_path):
+def test_a_broken_state_is_named_with_the_way_out(tmp_path, caplog):
+    caplog.set_level("INFO")
     run(tmp_path, [0.1, 0.2])
     (tmp_path / "checkpoints" / "epoch_00002.pt").write_bytes(b"PK")
     with pytest.raises(UserError, match=r"epoch_00002.pt cannot be loaded .*; delete it to go on from epoch_00001.pt"):
         run(tmp_path, [0, 0, 0], resume=True)
+    assert "to go on repeat the command" not in caplog.text  # which would meet the same file
 
 
 @pytest.mark.parametrize("option", ["interval", "early_stop"])
