@@ -23,6 +23,7 @@ def bench(
     checkpoint: str | None = None,
     seed: int = 0,
     output: str | None = None,
+    overlay: str | None = None,
 ) -> str:
     """Measure how fast a bundle trains, infers or loads data, beside plain float32 in one run.
 
@@ -42,6 +43,8 @@ def bench(
         --checkpoint   weights (default: drawn at random)
         --seed         seed of weights and pictures (default 0)
         --output       JSON file to write as well
+        --overlay      configurations laid over train.json, with commas between them: files, or names of the bundle's,
+                       such as reference
 
     Example:
         python -m shared bench unet_dsb --mode train
@@ -69,6 +72,7 @@ def bench(
         checkpoint=checkpoint,
         seed=seed,
         output=output,
+        overlays=overlay.split(",") if overlay else (),
     )
     return format_bench(result)
 

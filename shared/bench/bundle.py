@@ -14,6 +14,7 @@ from monai.bundle import ConfigParser
 from monai.inferers import Inferer, SimpleInferer
 
 from ..atomic import atomic_write_json
+from ..bundle_config import read_bundle
 from ..errors import UserError
 from ..inferers import ENGINES, PrecisionInferer
 from ..metrics.agreement import Agreement
@@ -42,6 +43,7 @@ def bench(
     checkpoint: str | Path | None = None,
     seed: int = 0,
     output: str | Path | None = None,
+    overlays: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Measure a bundle beside plain float32 in one run.
 
@@ -63,6 +65,7 @@ def bench(
         checkpoint: weights; without them they are drawn at random, and probabilities near a half make masks differ.
         seed: of weights and batches.
         output: JSON file for the result.
+        overlays: configurations that are laid over ``train.json`` in this order: files, or names of the bundle's.
 
     Returns:
         What ``format_bench`` tells: per variant throughput, latency and peak memory; in the mode ``infer`` also how far
@@ -71,31 +74,26 @@ def bench(
     Raises:
         UserError: an option is wrong.
     """
-    configs = Path(bundle) / "configs"
     if mode not in MODES:
         raise UserError(f"mode: {mode!r} is none of {', '.join(MODES)}")
     if engine not in ENGINES:
         raise UserError(f"engine: {engine!r} is none of {', '.join(ENGINES)}")
     if engine != "eager" and mode != "infer":
         raise UserError(f"engine: {engine} is for the mode infer; the mode {mode} has eager only")
-    if not (configs / "train.json").is_file():
-        raise UserError(f"bundle: {bundle} has no configs/train.json; name the folder of a bundle")
     if min(batch_size, steps, *size) < 1 or warmup < 0:
         raise UserError("batch_size, size and steps: take whole numbers of 1 or more; warmup: 0 or more")
     if output is not None and Path(output).is_dir():
         raise UserError(f"output: {output} is a folder; name a file")
     where = check_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     torch.manual_seed(seed)
-    parser = ConfigParser()
-    parser.read_config(str(configs / "train.json"))
-    parser["device"], parser["bundle_root"] = where, str(bundle)
+    parser = read_bundle(bundle, "train.json", overlays)
+    parser["device"] = where
 
     variants: dict[str, Callable[[], Any]]
     if mode == "data":
         variants = {"loader": _loader_step(parser, batch_size, dataset_dir)}
     else:
-        metadata = ConfigParser.load_config_file(str(configs / "metadata.json"))
-        image = metadata["network_data_format"]["inputs"]["image"]
+        image = parser["_meta_::network_data_format::inputs::image"]
         if len(size) != len(image["spatial_shape"]):
             given = "x".join(map(str, size))
             raise UserError(
@@ -121,6 +119,7 @@ def bench(
     }
     result = {
         "bundle": Path(bundle).resolve().name,
+        **({"overlays": [*overlays]} if overlays else {}),
         "mode": mode,
         "batch_size": batch_size,
         "size": list(size) if mode != "data" else None,
@@ -138,8 +137,9 @@ def bench(
 def format_bench(result: dict[str, Any]) -> str:
     """Write the result of ``bench`` as a table for the terminal."""
     shape = f" x {'x'.join(map(str, result['size']))}" if result["size"] else ""
+    name = ", ".join([result["bundle"], *result.get("overlays", [])])
     lines = [
-        f"{result['bundle']} {result['mode']}, batches of {result['batch_size']}{shape}; {result['machine']}",
+        f"{name} {result['mode']}, batches of {result['batch_size']}{shape}; {result['machine']}",
         f"{'variant':28}{'per second':>12}{'mean ms':>10}{'p50':>9}{'p90':>9}{'p99':>9}{'peak MB':>10}",
     ]
     for name, row in result["variants"].items():
@@ -175,7 +175,7 @@ def _training_step(
     loss_function = parser.get_parsed_content("train::loss")
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
     with torch.no_grad():
-        truth = (torch.rand_like(network(batch)) > 0.5).float()
+        truth = _truth(parser, network(batch))
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -184,6 +184,15 @@ def _training_step(
 
     network.train()
     return step
+
+
+def _truth(parser: ConfigParser, logits: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
+    """Labels for a network whose classes exclude each other, masks for others, of what it gave (last, if several)."""
+    last = logits if isinstance(logits, torch.Tensor) else logits[-1]
+    drawn = torch.rand_like(last)
+    if any(transform.get("softmax") for transform in parser["validate::postprocessing::transforms"]):
+        return drawn.argmax(dim=1, keepdim=True).float()
+    return (drawn > 0.5).float()
 
 
 def _inference_step(

@@ -17,6 +17,7 @@ from monai.inferers import Inferer, SimpleInferer
 from monai.networks.utils import convert_to_onnx
 
 from ..atomic import atomic_path
+from ..bundle_config import read_bundle
 from ..errors import UserError, user_error_behind
 from ..metrics.agreement import LEAST_DICE, MOST_DIFFERENCE, Agreement
 from ..runs import load_checkpoint
@@ -69,8 +70,6 @@ def export_onnx(
         UserError: an option is wrong, a package is not installed, or the ONNX file computes something else.
     """
     bundle, output = Path(bundle), Path(output)
-    if not (bundle / "configs" / "inference.json").is_file():
-        raise UserError(f"bundle: {bundle} has no configs/inference.json; name the folder of a bundle")
     if output.exists():
         raise UserError(f"output: {output} exists; name another file")
     _need("onnx", "onnxscript", *(["onnxruntime"] if check else []))
@@ -105,20 +104,12 @@ def export_onnx(
 
 def _configuration(bundle: Path, overlays: Sequence[str], knobs: Mapping[str, Any]) -> ConfigParser:
     """The bundle's inference, exact and on the CPU, with overlays and values for some of its knobs."""
-    files = [bundle / "configs" / "inference.json"]
-    for overlay in overlays:
-        is_name = Path(overlay).name == overlay and not Path(overlay).is_file()
-        files.append(bundle / "configs" / f"{overlay.removesuffix('.json')}.json" if is_name else Path(overlay))
-        if not files[-1].is_file():
-            raise UserError(f"overlay: {overlay} is neither a file nor one in {bundle / 'configs'}; see there what is")
-    parser = ConfigParser()
-    parser.read_config([str(file) for file in files])
-    parser.read_meta(str(bundle / "configs" / "metadata.json"))
+    parser = read_bundle(bundle, "inference.json", overlays)
     for name, value in knobs.items():
         if name not in parser:
             raise UserError(f"{name}: the bundle {bundle.name} has no such knob; leave it out")
         parser[name] = value
-    for name, value in {"bundle_root": str(bundle), "device": "cpu", "amp": False, "engine": "eager"}.items():
+    for name, value in {"device": "cpu", "amp": False, "engine": "eager"}.items():
         parser[name] = value
     return parser
 

@@ -76,6 +76,21 @@ def test_masks_that_are_all_empty_do_not_agree(tmp_path):
     assert "no masks to compare, mean |dp| " in format_bench(result)
 
 
+@pytest.mark.parametrize(
+    ("bundle", "overlays", "size"),
+    [
+        ("unet_industrial", ["reference"], (32, 64)),
+        ("unet_dsb", ["reference", "reference_deep_supervision"], (32, 48)),
+        ("unet3d_brats", ["class_loss"], (64, 64, 32)),  # labels instead of masks
+    ],
+)
+def test_networks_of_other_recipes_are_measured(bundle, overlays, size):
+    options = {"batch_size": 2, "amp": False, "device": "cpu", "warmup": 0, "steps": 1}
+    result = bench(ROOT / "bundles" / bundle, "train", size=size, overlays=overlays, **options)
+    assert result["overlays"] == overlays
+    assert format_bench(result).startswith(f"{bundle}, {', '.join(overlays)} train, batches of 2 x ")
+
+
 def test_volumes_are_measured_as_pictures_are():
     volumes = ROOT / "bundles" / "unet3d_brats"
     result = bench(volumes, "train", batch_size=1, size=(64, 64, 32), amp=False, device="cpu", warmup=0, steps=1)
@@ -100,6 +115,7 @@ def test_the_loader_is_measured_on_real_files(nuclei):
         ({"mode": "infer", "steps": 0}, "take whole numbers of 1 or more"),
         ({"mode": "infer", "engine": "onnx"}, "engine: 'onnx' is none of auto, eager, compile, openvino"),
         ({"mode": "train", "engine": "openvino"}, "engine: openvino is for the mode infer; the mode train has eager"),
+        ({"mode": "infer", "overlays": ["none_such"]}, "overlay: none_such is neither a file nor one in .*unet_dsb/config"),
         ({"mode": "infer", "bundle": "nowhere"}, "bundle: nowhere has no configs/train.json"),
         ({"mode": "infer", "device": "gpu"}, "device: gpu cannot be used .*; try --device cpu"),
         ({"mode": "infer", "device": "meta"}, "device: meta is neither cpu nor cuda"),

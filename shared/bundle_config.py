@@ -1,0 +1,42 @@
+"""The configurations of a bundle, laid over one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from monai.bundle import ConfigParser
+
+from .errors import UserError
+
+__all__ = ["read_bundle"]
+
+
+def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> ConfigParser:
+    """Read a bundle's metadata and one of its configurations, with others over it.
+
+    Args:
+        bundle: folder of the bundle.
+        name: of the configuration, such as ``train.json``.
+        overlays: what is laid over it, in this order: files, or names of the bundle's, such as ``tta``.
+
+    Returns:
+        The parser, whose ``bundle_root`` is ``bundle``.
+
+    Raises:
+        UserError: one of the files is missing.
+    """
+    configs = Path(bundle) / "configs"
+    if not (configs / name).is_file():
+        raise UserError(f"bundle: {bundle} has no configs/{name}; name the folder of a bundle")
+    files = [configs / name]
+    for overlay in overlays:
+        is_name = Path(overlay).name == overlay and not Path(overlay).is_file()
+        files.append(configs / f"{overlay.removesuffix('.json')}.json" if is_name else Path(overlay))
+        if not files[-1].is_file():
+            raise UserError(f"overlay: {overlay} is neither a file nor one in {configs}; see there what is")
+    parser = ConfigParser()
+    parser.read_config([str(file) for file in files])
+    parser.read_meta(str(configs / "metadata.json"))
+    parser["bundle_root"] = str(bundle)
+    return parser
