@@ -32,7 +32,8 @@ def prepare_dsb(
     Options:
         --source       stage1_train.zip as downloaded, the competition zip that holds it, or the unpacked folder
         --output       folder of the data set; must be new or empty
-        --groups       table id,group: pictures of one group stay in one fold (default: each picture is its own group)
+        --groups       CSV file with the columns id,group: pictures of one group stay in one fold (default: each picture
+                       is its own group); an id is the name of a picture without .png, e.g. the line 00ae65...,slide7
         --num_folds    number of folds, 2 or more (default 5)
         --seed         seed of the folds (default 0)
         --num_workers  processes (default: one per core)
@@ -81,6 +82,7 @@ def prepare_brats(
     source: str,
     output: str,
     table: str | None = None,
+    groups: str | None = None,
     allow_missing: bool = False,
     label_convention: str | None = None,
     num_folds: int = 5,
@@ -97,6 +99,11 @@ def prepare_brats(
         --output            folder of the data set; must be new or empty
         --table             CSV file with the columns case,t1,t1ce,t2,flair,seg and, if wanted, grade,group,mask; for
                             files of other names
+        --groups            CSV file with the columns id,group: cases of one group (patient) stay in one fold; an id is
+                            what stands before _t1, or the folder of T1, e.g. the line pat7_may,pat7 for
+                            pat7_may_t1.nii.gz and for pat7_may/T1.nii.gz (default: the group of the table, else names
+                            of BraTS such as BraTS19_X_1, BraTS-GLI-00003-001 and brats_2013_pat0001_1 without their
+                            last number; any other case is a patient of its own)
         --allow_missing     a case may lack modalities, but not all of them
         --label_convention  2015 (1 necrosis, 2 oedema, 3 non-enhancing, 4 enhancing), 2019 (1 necrosis and
                             non-enhancing, 2 oedema, 4 enhancing), 2023 (as 2019, but 3 enhancing) or decathlon (1
@@ -111,7 +118,7 @@ def prepare_brats(
     from .datasets import brats
 
     return brats.format_summary(
-        brats.prepare(source, output, table, allow_missing, label_convention, num_folds, seed, num_workers)
+        brats.prepare(source, output, table, groups, allow_missing, label_convention, num_folds, seed, num_workers)
     )
 
 
@@ -139,7 +146,9 @@ def prepare_folder(
         --output       folder of the data set; must be new or empty
         --num_folds    number of folds, 2 or more (default 5)
         --seed         seed of the folds (default 0)
-        --groups       table id,group: pictures of one group stay in one fold (default: each picture is its own group)
+        --groups       CSV file with the columns id,group: pictures of one group stay in one fold (default: each picture
+                       is its own group); an id is a picture's path below the folder without its suffix, e.g. the line
+                       day1/a,slide7 for day1/a.png
         --missing      a picture without a mask is an error, or empty: nothing to find in it (default error)
         --threshold    grey-valued masks: what exceeds it is foreground
         --kind         binary, instances (each object its own number), classes (each class its number), or auto:

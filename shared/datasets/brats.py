@@ -17,6 +17,7 @@ from .brats_table import read_table
 from .datalist import path_from, write_datalist
 from .faults import raise_faults
 from .folds import assign_folds, fold_faults
+from .groups import read_groups
 from .processes import map_in_processes
 from .workers import count_workers
 
@@ -37,6 +38,7 @@ def prepare(
     source: str | Path,
     output: str | Path,
     table: str | Path | None = None,
+    groups: str | Path | None = None,
     allow_missing: bool = False,
     label_convention: str | None = None,
     num_folds: int = 5,
@@ -55,6 +57,8 @@ def prepare(
             from which its paths count.
         output: folder of the data set; must be new or empty.
         table: CSV file with the files of each case, see ``read_table``; for other layouts.
+        groups: CSV file with the columns ``id`` (of the case) and ``group`` (the patient); by default the column
+            ``group`` of the table, or what names of BraTS tell, see ``PATIENTS``; else a case is its own patient.
         allow_missing: a case may lack modalities, but not all of them.
         label_convention: one of ``CONVENTIONS``; by default that of the layout, but a table needs it.
         num_folds: number of folds, from 2 to the number of patients.
@@ -75,8 +79,9 @@ def prepare(
     workers = count_workers(num_workers)
     found = _find(source, table, allow_missing, label_convention)
     with atomic_folder(output) as part:
-        groups = [case.group for case in found.cases]
-        faults = [*found.faults, *(fold_faults(groups, num_folds) if groups else [])]
+        extra, group_faults = _regroup(found.cases, groups, table)
+        patients = [case.group for case in found.cases]
+        faults = [*found.faults, *(group_faults or (fold_faults(patients, num_folds) if patients else []))]
         jobs = [(case,) for case in found.cases]
         reports: list[CaseReport] = map_in_processes(examine_case, jobs, workers, "examine", "case")
         faults += [fault for report in reports for fault in report.faults]
@@ -85,11 +90,13 @@ def prepare(
         if not any(sum(report.voxels[1:]) for report in reports):
             raise UserError(f"source: no case in {source} has a tumour, so that nothing can be learned; add some")
 
-        folds = assign_folds(groups, [case.grade for case in found.cases], num_folds, seed)
+        folds = assign_folds(patients, [case.grade for case in found.cases], num_folds, seed)
         training = [_entry(case, output, fold) for case, fold in zip(found.cases, folds, strict=True)]
         written = write_datalist(part, output, ABOUT, num_folds, seed, training)
     return {
         **summarise(found, reports),
+        "has_groups": groups is not None,
+        "extra_group_ids": extra,
         **written,
         "folds_grades": _grades_of_folds(found.cases, folds, num_folds),
     }
@@ -107,6 +114,18 @@ def _find(source: Path, table: str | Path | None, allow_missing: bool, conventio
     if convention is None:
         raise UserError(f"label_convention: a table needs it, since numbers do not tell what they mean; one of {known}")
     return read_table(Path(table), source, convention, allow_missing)
+
+
+def _regroup(cases: Sequence[Case], groups: str | Path | None, table: str | Path | None) -> tuple[int, list[str]]:
+    """Give each case the patient that the file ``groups`` says; the number of its other ids, and one line per fault."""
+    if groups is None:
+        return 0, []
+    if table is not None and any(case.group != case.id for case in cases):
+        raise UserError(f"groups: {table} has a column group too; leave out --groups, or empty that column")
+    group_of, faults = read_groups(Path(groups), [case.id for case in cases])
+    for case in cases:
+        case.group = group_of.get(case.id, case.group)
+    return len(set(group_of) - {case.id for case in cases}), faults
 
 
 def _entry(case: Case, output: Path, fold: int) -> dict[str, Any]:

@@ -39,7 +39,8 @@ def list_brats_cases(
         output_dir: where the results will go.
         skip_existing: leave out cases whose label map and row in ``findings.csv`` are already there.
         channel_order: modalities as 4-D files hold them, by default that of the Decathlon: FLAIR, T1, T1ce, T2. Of
-            one name: each 3-D file of unknown name is a case with this modality alone.
+            one name: each 3-D file of unknown name is a case with this modality alone. Where each modality has a file
+            of its own, its name counts.
 
     Returns:
         Sorted cases ``{"id", "image", "file", "channel_order"}``, with ``mask`` where a file tells the brain,
@@ -48,8 +49,8 @@ def list_brats_cases(
         each modality; ``file`` names the case for a person.
 
     Raises:
-        UserError: ``channel_order`` is wrong, nothing is there, or the names tell that something would go wrong: then
-            all such faults are listed at once.
+        UserError: ``channel_order`` is wrong or says nothing of any case, nothing is there, or the names tell that
+            something would go wrong: then all such faults are listed at once.
 
     Example:
         ``list_brats_cases("MICCAI_BraTS_2019_Data_Validation", "out")``
@@ -69,6 +70,8 @@ def list_brats_cases(
         raise UserError(f"dataset_dir: no case in {dataset_dir}{hint}; name a folder with {KNOWN}")
 
     raise_faults(dataset_dir, [*found.faults, *_twin_faults(cases), *_missing_faults(cases, unknown)])
+    if channel_order is not None:
+        _check_use(cases)
     if unknown:
         message = "left out volumes whose names tell no modality: %d, such as %s"
         logging.getLogger(__name__).warning(message, len(unknown), unknown[0])
@@ -86,6 +89,17 @@ def _check_order(channel_order: Sequence[str] | None) -> list[str]:
         shown = ", ".join(map(str, order)) or "empty"
         raise UserError(f"channel_order: {shown}; name the modalities of your 4-D files once: {', '.join(MODALITIES)}")
     return order
+
+
+def _check_use(cases: Sequence[Case]) -> None:
+    """Tell of cases that ``channel_order`` says nothing of."""
+    named = [case for case in cases if "image" not in case.files]
+    if len(named) == len(cases):
+        wrong = "no case is one file of all modalities; the names of the files tell theirs"
+        raise UserError(f"channel_order: {wrong}, such as {named[0].images[0].name}; leave it out")
+    if named:
+        message = "channel_order says nothing of %d cases with a file for each modality, such as %s; names tell it"
+        logging.getLogger(__name__).warning(message, len(named), named[0].place)
 
 
 def _volumes(root: Path, output: Path) -> list[Path]:

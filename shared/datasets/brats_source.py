@@ -46,6 +46,10 @@ ROLES = {
     "label": "seg",
     "brainmask": "mask",
 }
+# Words after the name of a modality: with contrast agent; and what is neither that modality nor any.
+AGENT = frozenset("ce contrast enhanced gad gado gadolinium gd post postcontrast postgd".split())
+UNLIKE = "c diff field gre ir labels lesion map mask pd prob pve rho roi segmentation star stir sub swi tumor tumour"
+OTHER = AGENT | ROLES.keys() | frozenset(UNLIKE.split())
 # Names of a patient's time points: BraTS19_CBICA_AAB_1, brats_2013_pat0001_1, brats_tcia_pat105_0001,
 # BraTS-GLI-00000-000; and of patches of a Decathlon case: BRATS_009_2. All others are patients of their own.
 PATIENTS = [
@@ -60,7 +64,7 @@ PATIENTS = [
 
 
 class Layout(NamedTuple):
-    """How names are made: ``kind`` tells the role, ``case`` the case, which is else that of the folder."""
+    """How names are made: ``kind`` and ``tail`` tell the role, ``case`` the case, which is else that of the folder."""
 
     name: re.Pattern[str]
     convention: str
@@ -74,7 +78,7 @@ LAYOUTS = [
         (r"(?P<case>.+?)(?:_t2(?=_flair$))?_(?P<kind>flair|t1ce|t1|t2|seg)", "2019"),
         (r"(?P<case>.+)-(?P<kind>t2f|t1n|t1c|t2w|seg)", "2023"),
         (r"(?P<case>.+)_(?P<kind>image|label)", "decathlon"),
-        (r"(?P<kind>flair|t1ce|t1c|t1|t2|ot|otmulticlass|brainmask)(?:[._].*)?", "2015"),
+        (r"(?P<kind>flair|t1ce|t1c|t1|t2|ot|otmulticlass|brainmask)(?P<tail>[._].*)?", "2015"),
     )
 ]
 
@@ -134,8 +138,9 @@ def find_cases(source: Path, allow_missing: bool = False) -> Found:
     * ``imagesTr/<case>`` and ``labelsTr/<case>``, or ``<case>_image`` and ``<case>_label``: Decathlon, all modalities
       in one file. ``imagesTs``, which has no labels, is left out.
     * ``<case>/VSD.Brain.XX.O.MR_T1c.1/VSD.Brain.XX.O.MR_T1c.1``, or ``<case>/{T1,T1c,T2,Flair,OT,OTMultiClass}``, which
-      ``.`` or ``_`` and more may follow: BraTS 2012 to 2016. ``brainmask`` tells where the brain is, if the background
-      is not 0.
+      ``.`` or ``_`` and more may follow: BraTS 2012 to 2016. ``T1_post`` and its like are ``T1c``; ``T2_star``,
+      ``T1_mask`` and their like are of no known name. ``brainmask`` tells where the brain is, if the background is
+      not 0.
 
     A folder ``HGG`` or ``LGG`` above a case tells its grade.
 
@@ -184,7 +189,7 @@ def group_files(files: Iterable[Path], labels: bool = True) -> Found:
         if key not in cases:
             cases[key] = Case(id_, folder, convention, grade=_grade(path), group=_patient(id_))
         if other := cases[key].files.get(role):
-            found.faults.append(str(Fault(path, f"a second {role} beside {other.name}", "keep one of the two")))
+            found.faults.append(str(Fault(path, f"it and {other.name} both look like {role}", "rename or move one")))
         else:
             cases[key].files[role] = path
     found.cases = sorted(cases.values(), key=lambda case: (case.id, case.folder))
@@ -202,8 +207,26 @@ def _place(path: Path, stem: str) -> tuple[Path, str, str, str] | None:
         if match := layout.name.fullmatch(stem):
             # In 2015 a file may lie in a folder of its own name.
             folder = path.parent.parent if path.parent.name == stem else path.parent
-            return folder, match.groupdict().get("case") or folder.name, layout.convention, ROLES[match["kind"].lower()]
+            parts = match.groupdict()
+            case = parts.get("case") or folder.name
+            if case != folder.name and ROLES.get(case.lower()) in MODALITIES:
+                continue  # T1_seg and T1_FLAIR are of no case T1
+            role = _role(ROLES[parts["kind"].lower()], parts.get("tail") or "")
+            return (folder, case, layout.convention, role) if role else None
     return None
+
+
+def _role(role: str, tail: str) -> str | None:
+    """The role of ``T1_post`` and the like; ``None`` if the tail says that it is something else.
+
+    Example:
+        >>> _role("t1", "_post.gd"), _role("t1", "_brain"), _role("t1", "_brain_mask"), _role("t2", "_star")
+        ('t1ce', 't1', None, None)
+    """
+    words = set(re.findall("[a-z0-9]+", tail.lower()))
+    if role not in MODALITIES or not words & OTHER:
+        return role
+    return "t1ce" if role in ("t1", "t1ce") and words <= AGENT else None
 
 
 def _grade(path: Path) -> str:
@@ -226,7 +249,7 @@ def case_faults(cases: list[Case], ignored: list[Path], allow_missing: bool) -> 
     """Find cases that lack files; ``ignored`` may be the ones, under another name."""
     for case in cases:
         unknown = [path.name for path in ignored if path.parent == case.folder]
-        hint = f"; perhaps {unknown[0]} has to be renamed" if unknown else ""
+        hint = f"; perhaps {' or '.join(unknown[:5])} has to be renamed" if unknown else ""
         if "seg" not in case.files:
             yield Fault(case.place, "no labels", f"add them, or move the case elsewhere{hint}")
         missing = [name for name in MODALITIES if name not in case.channel_order]

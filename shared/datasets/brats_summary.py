@@ -53,6 +53,10 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         f"written    {summary['datalist']}; the volumes stay where they are",
     ]
     lines += [f"note       {count} cases without {names}" for names, count in summary["incomplete"].items()]
+    if summary["patients"] == summary["cases"] and not summary["has_groups"]:
+        lines.append("note       each case counts as a patient of its own; if some are of one patient, give --groups")
+    if summary["extra_group_ids"]:
+        lines.append(f"note       the groups file has {summary['extra_group_ids']} ids more than the data; left out")
     if summary["ignored"]:
         lines.append(f"note       {len(summary['ignored'])} volumes left out, such as {summary['ignored'][0]}")
     if summary["background_not_0"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import Any
 
 from ..atomic import atomic_write_json
 from ..errors import UserError
+from .content import EMPTY, FOREGROUND, content_of
 from .folds import assign_folds
 
 __all__ = ["PARTS", "path_from", "read_datalist", "select_cases", "write_datalist"]
@@ -111,8 +113,8 @@ def select_cases(
         num_classes: number of classes besides background that the caller is made for.
 
     Returns:
-        Cases with absolute paths. Each also carries its ``index`` in this list and the data set's ``kind`` of label,
-        ``instances`` unless it says otherwise.
+        Cases with absolute paths. Each also carries its ``index`` in this list, the data set's ``kind`` of label,
+        ``instances`` unless it says otherwise, and its ``content``, see ``content_of``.
 
     Raises:
         UserError: no such fold or part, nothing in it, or another number of classes.
@@ -139,7 +141,10 @@ def select_cases(
             f"split: nothing belongs to {part!r} of {dataset_dir} with fold {fold} held out; take another split or fold"
         )
     kind = content.get("kind", "instances")
-    return [{**case, "index": index, "kind": kind} for index, case in enumerate(chosen)]
+    return [
+        {**case, "index": index, "kind": kind, "content": content_of(str(case.get("type", "")))}
+        for index, case in enumerate(chosen)
+    ]
 
 
 def _training_or_validation(cases: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:
@@ -150,23 +155,50 @@ def _training_or_validation(cases: list[dict[str, Any]], part: str) -> list[dict
             "fold: the training folds need two groups at least: one to learn from, one to choose the checkpoint"
         )
     types = [str(case.get("type", "")) for case in cases]
-    share_of = assign_folds(groups, types, shares, seed=0)
+    share_of = assign_folds(groups, [(content_of(type_) or type_, type_) for type_ in types], shares, seed=0)
     chosen = _validation_share(share_of, types, shares)
+    if part == "validation":
+        _warn_of_one_kind(types, [type_ for type_, share in zip(types, share_of, strict=True) if share == chosen])
     return [case for case, share in zip(cases, share_of, strict=True) if (share == chosen) == (part == "validation")]
 
 
 def _validation_share(share_of: Sequence[int], types: Sequence[str], shares: int) -> int:
-    """The first share, unless a large group, which is dealt out first, makes it too large.
+    """The first share, unless a large group, which is dealt out first, makes it too large, or pictures with something
+    to find, or with nothing, are on one side only.
 
-    Then it is, of those with half of the cases at most, the one of most types of pictures, next the one that least
-    exceeds its due.
+    Then it is, of those with half of the cases at most, one that leaves both kinds to learn from, next one that holds
+    both, next the one of most types of pictures, next the one that least exceeds its due.
     """
     sizes, due = Counter(share_of), math.ceil(len(share_of) / shares)
-    if sizes[0] <= due:
-        return 0
+    there_are = {content_of(type_) for type_ in types}
+
+    def lacks(share: int) -> tuple[bool, bool]:
+        """Whether training, and whether validation, has not all that there is."""
+        sides: tuple[set[str], set[str]] = set(), set()
+        for type_, other in zip(types, share_of, strict=True):
+            sides[other == share].add(content_of(type_))
+        return sides[0] != there_are, sides[1] != there_are
+
     variety = Counter(share for share, _ in set(zip(share_of, types, strict=True)))
+    if sizes[0] <= due and not any(lacks(0)):
+        return 0
     small = [share for share in range(shares) if 2 * sizes[share] <= len(share_of)]
-    return min(small or range(shares), key=lambda share: (-variety[share], max(0, sizes[share] - due), share))
+    return min(
+        small or range(shares), key=lambda share: (lacks(share), -variety[share], max(0, sizes[share] - due), share)
+    )
+
+
+def _warn_of_one_kind(types: Sequence[str], validation: Sequence[str]) -> None:
+    """Say that the validation pictures cannot tell whether something is found, or whether nothing is."""
+    there = {content_of(type_) for type_ in validation}
+    for content, kind in ((FOREGROUND, "something"), (EMPTY, "nothing")):
+        if content not in there and any(content_of(type_) == content for type_ in types):
+            logging.getLogger(__name__).warning(
+                "none of the %d validation pictures holds %s to find, so they can hardly tell the better network; "
+                "prepare a data set with more such pictures, or with another --seed",
+                len(validation),
+                kind,
+            )
 
 
 def path_from(folder: Path, file: Path) -> str:

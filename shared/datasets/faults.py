@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from ..errors import UserError
 
@@ -56,7 +57,7 @@ def space_faults(needed: int, folder: Path) -> list[str]:
 
 
 def twins(names: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Find names that equal an earlier one but for letter case, which does not count on every disk.
+    """Find names that equal an earlier one but for letter case or Unicode form, which do not count on every disk.
 
     Args:
         names: of files to be.
@@ -70,5 +71,5 @@ def twins(names: Iterable[str]) -> Iterator[tuple[int, int]]:
     """
     first: dict[str, int] = {}
     for number, name in enumerate(names):
-        if (earlier := first.setdefault(name.casefold(), number)) != number:
+        if (earlier := first.setdefault(normalize("NFC", name).casefold(), number)) != number:
             yield number, earlier

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..atomic import atomic_folder
 from ..errors import UserError
+from .content import content_of
 from .datalist import path_from, write_datalist
 from .faults import raise_faults, space_faults
 from .folder_case import CaseReport, convert_case, examine_case
@@ -92,7 +93,8 @@ def prepare(
             raise UserError(f"masks: no mask in {masks} has any foreground; give others, or another --threshold")
 
         case_groups = [group_of[id_] for id_ in ids]
-        folds = assign_folds(case_groups, [report.type for report in reports], num_folds, seed)
+        strata = [(content_of(report.type), report.type) for report in reports]
+        folds = assign_folds(case_groups, strata, num_folds, seed)
         training = [
             {
                 "id": pair.id,

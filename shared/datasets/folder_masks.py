@@ -75,6 +75,8 @@ def find_kind(
         return kind, "", [str(unsettled)]
     kind_of_files = "binary" if classes else kind
     faults = [fault for mask in masks if (fault := _mask_fault(mask, kind_of_files, threshold))]
+    if kind_of_files == "binary" and threshold is not None:
+        faults += _emptied_faults(masks, threshold)
     if kind_of_files == "classes" and not faults:
         faults = _gap_faults(masks)
     return kind, reason, faults
@@ -107,9 +109,9 @@ def _settle_kind(
 def decide_kind(masks: Sequence[Mask], threshold: float | None) -> tuple[str, str]:
     """Tell from all masks of a set what their numbers mean.
 
-    With a threshold, or if one is a JPEG, which is no fit place for numbers, they are ``binary``. So they are if no
-    number occurs but 0 and 1, or 0 and 255, or 0 and 65535. If a number above 255 occurs they are ``instances``. What
-    is left could be a few instances or classes.
+    With a threshold, or if one is a JPEG, which is no fit place for numbers, they are ``binary``. So they are if each
+    by itself holds no number but 0 and 1, or 0 and 255, or 0 and 65535: white, at 1, 8 and 16 bits, which a set may
+    mix. Else, if a number above 255 occurs, they are ``instances``. What is left could be a few instances or classes.
 
     Returns:
         The kind and the reason; the kind is empty if it cannot be told.
@@ -119,8 +121,10 @@ def decide_kind(masks: Sequence[Mask], threshold: float | None) -> tuple[str, st
         return "binary", "a threshold is given"
     if any(mask.is_jpeg for mask in masks):
         return "binary", "some masks are JPEG"
-    if len(values) == 1 and values[0] in WHITE:
-        return "binary", f"the masks hold only 0 and {values[0]}"
+    if np.isin(values, WHITE).all() and all(len(mask.values) <= 1 for mask in masks):
+        if len(values) == 1:
+            return "binary", f"the masks hold only 0 and {values[0]}"
+        return "binary", f"each mask holds only 0 and one of {', '.join(map(str, values))}"
     if len(values) and values[-1] > 255:
         return "instances", f"the masks hold numbers up to {values[-1]}"
     return "", f"the masks hold {_listed(values)}"
@@ -144,6 +148,23 @@ def _mask_fault(mask: Mask, kind: str, threshold: float | None) -> str | None:
     if kind == "instances" and len(values) > MAX_INSTANCES:
         return str(Fault(mask.path, f"{len(values)} instances, more than {MAX_INSTANCES}", "cut it into tiles"))
     return None
+
+
+def _emptied_faults(masks: Sequence[Mask], threshold: float) -> list[str]:
+    """Name the masks of one white, such as 1, that a threshold made for others, such as 127, leaves nothing of.
+
+    If it spares none, ``prepare`` says so of the threshold.
+    """
+    filled = [mask for mask in masks if len(mask.values)]
+    emptied = [mask for mask in filled if mask.values[-1] <= threshold]
+    if len(emptied) == len(filled):
+        return []
+    remedy = "save its foreground as 255, or leave out --threshold and give --kind binary"
+    return [
+        str(Fault(mask.path, f"holds 0 and {mask.values[0]}, which --threshold {threshold:g} makes empty", remedy))
+        for mask in emptied
+        if len(mask.values) == 1 and mask.values[0] in WHITE and not mask.is_jpeg
+    ]
 
 
 def _gap_faults(masks: Sequence[Mask]) -> list[str]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import normalize
 
 from ..errors import UserError
 from .faults import Fault, twins
@@ -44,6 +45,8 @@ def find_pairs(images: Path, masks: Path, missing: str = "error", output: Path |
 
     Where ``masks`` holds sub-folders only, and none of them is also a sub-folder of ``images``, each is a class: its
     masks have the path ``<class>/<id>``. A picture without a mask in the folder of a class has nothing of that class.
+
+    Names are compared, and ids given, in the Unicode form NFC, since a Mac writes ``ä`` as ``a`` and two dots.
 
     Args:
         images: folder of the pictures. What lies in ``masks`` or ``output`` is not a picture.
@@ -97,17 +100,18 @@ def find_pairs(images: Path, masks: Path, missing: str = "error", output: Path |
 def _by_id(root: Path, leave_out: Sequence[Path], found: Pairs) -> dict[str, Path]:
     """The pictures below ``root``; hidden files do not count."""
     files: list[Path] = []
-    for file in sorted(folder / name for folder, _, names in walk_folder(root) for name in names):
+    there = [folder / name for folder, _, names in walk_folder(root) for name in names]
+    for file in sorted(there, key=lambda file: [normalize("NFC", part) for part in file.parts]):
         inside = file.relative_to(root)
         if not file.is_file() or any(part.startswith(".") for part in inside.parts):
             continue
         if any(folder in file.parents for folder in leave_out if folder not in root.parents):
             continue
         (files if file.suffix.lower() in PICTURE_SUFFIXES else found.ignored).append(file)
-    ids = [file.relative_to(root).with_suffix("").as_posix() for file in files]
+    ids = [normalize("NFC", file.relative_to(root).with_suffix("").as_posix()) for file in files]
     second = dict(twins(ids))
     for number, first in second.items():
-        wrong = f"differs from {files[first].name} only by its suffix or letter case"
+        wrong = f"differs from {files[first].name} only by its suffix, letter case or Unicode form"
         found.faults.append(str(Fault(files[number], wrong, "rename or delete one of the two")))
     return {ids[number]: file for number, file in enumerate(files) if number not in second}
 
@@ -116,8 +120,9 @@ def _classes(images: Path, masks: dict[str, Path]) -> list[str]:
     """The names of the classes, if the masks lie in one folder for each."""
     if not all("/" in name for name in masks):
         return []
-    folders = sorted({name.split("/")[0] for name in masks})
-    return folders if not any((images / folder).is_dir() for folder in folders) else []
+    folders = {name.split("/")[0] for name in masks}
+    of_images = {normalize("NFC", place.name) for place in images.iterdir() if place.is_dir()}
+    return [] if folders & of_images else sorted(folders)
 
 
 def _without_ending(name: str, pictures: dict[str, Path]) -> str:

@@ -15,20 +15,22 @@ __all__ = ["REFERENCE_SEED", "assign_folds", "fold_faults", "reference_split"]
 REFERENCE_SEED = 41
 
 
-def assign_folds(groups: Sequence[str], strata: Sequence[str], num_folds: int, seed: int) -> list[int]:
+def assign_folds(
+    groups: Sequence[str], strata: Sequence[str] | Sequence[tuple[str, ...]], num_folds: int, seed: int
+) -> list[int]:
     """Give each case the number of its fold.
 
     The groups are shuffled by ``seed``, then dealt out one by one, those with most cases first. Each goes to the fold
     that holds the fewest cases of its stratum, among equals to the one with the fewest cases, then to the lowest
     number. A group of several strata goes where their counts, weighted by its own, have the least sum. No fold stays
-    empty.
+    empty. Strata of several levels are looked at one level after the other, among folds that are equal so far.
 
     The shuffle sorts by a hash of seed and group, so that the folds are the same on every machine and for every order
     of the cases.
 
     Args:
         groups: group of each case, e.g. the patient or the culture plate; a group never spans two folds.
-        strata: type of each case, e.g. size and staining of the picture.
+        strata: type of each case, e.g. size and staining of the picture; or several, what counts most first.
         num_folds: number of folds, from 2 to the number of groups.
         seed: any whole number; another seed gives other folds.
 
@@ -45,9 +47,12 @@ def assign_folds(groups: Sequence[str], strata: Sequence[str], num_folds: int, s
     """
     if len(groups) != len(strata):
         raise ValueError(f"strata must have one entry per case: got {len(strata)} for {len(groups)} groups")
-    strata_of: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for group, stratum in zip(groups, strata, strict=True):
-        strata_of[group][stratum] += 1
+    levels = [[each] if isinstance(each, str) else [*each] for each in strata]
+    depth = len(levels[0]) if levels else 1
+    strata_of: defaultdict[str, list[Counter[str]]] = defaultdict(lambda: [Counter() for _ in range(depth)])
+    for group, names in zip(groups, levels, strict=True):
+        for counter, name in zip(strata_of[group], names, strict=True):
+            counter[name] += 1
     if num_folds < 2:
         raise UserError(f"num_folds: {num_folds} is too few; give 2 or more")
     if len(strata_of) < num_folds:
@@ -57,15 +62,19 @@ def assign_folds(groups: Sequence[str], strata: Sequence[str], num_folds: int, s
         )
 
     def deal_order(group: str) -> tuple[int, bytes]:
-        return -strata_of[group].total(), sha256(f"{seed} {group}".encode()).digest()
+        return -strata_of[group][0].total(), sha256(f"{seed} {group}".encode()).digest()
 
     fold_of: dict[str, int] = {}
-    held: list[Counter[str]] = [Counter() for _ in range(num_folds)]
+    held: list[list[Counter[str]]] = [[Counter() for _ in range(depth)] for _ in range(num_folds)]
     for group in sorted(strata_of, key=deal_order):
         own = strata_of[group]
-        *_, fold = min((sum(own[s] * there[s] for s in own), there.total(), n) for n, there in enumerate(held))
-        held[fold] += own
-        fold_of[group] = fold
+        fullness = [
+            (*(sum(mine[s] * there[s] for s in mine) for mine, there in zip(own, fold, strict=True)), fold[0].total())
+            for fold in held
+        ]
+        fold_of[group] = fullness.index(min(fullness))
+        for mine, there in zip(own, held[fold_of[group]], strict=True):
+            there.update(mine)
     return [fold_of[group] for group in groups]
 
 

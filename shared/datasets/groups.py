@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from ..errors import UserError
 from ..tables import read_table
@@ -15,14 +16,14 @@ COLUMNS = ("id", "group")
 
 
 def read_groups(path: Path, ids: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Read a CSV file with the columns ``id`` and ``group``.
+    """Read a CSV file with the columns ``id`` and ``group``; names are compared in the Unicode form NFC.
 
     Args:
         path: the table; it may hold more ids than the data, since it may cover a larger release.
         ids: the cases that need a group.
 
     Returns:
-        The group of every id in the table, and one line per fault.
+        The group of every id in the table, under the data's own form of it, and one line per fault.
 
     Raises:
         UserError: there is no such file.
@@ -37,10 +38,12 @@ def read_groups(path: Path, ids: Sequence[str]) -> tuple[dict[str, str], list[st
         wrong = f"lacks the column {' and '.join(missing)}; it has {', '.join(columns) or 'none'}"
         return {}, [str(Fault(path, wrong, "name the columns id,group in the first line"))]
 
+    own = {normalize("NFC", id_): id_ for id_ in ids}
     group_of: dict[str, str] = {}
     faults = []
     for line, row in rows:
-        id_, group = ((row[column] or "").strip() for column in COLUMNS)
+        id_, group = (normalize("NFC", row[column] or "").strip() for column in COLUMNS)
+        id_ = own.get(id_, id_)
         if not id_ or not group:
             faults.append(str(Fault(f"{path}, line {line}", "no id or no group", "complete or delete the line")))
         elif id_ in group_of:

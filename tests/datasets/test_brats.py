@@ -93,6 +93,26 @@ def test_folds_spread_the_grades(tmp_path: Path) -> None:
     assert "per fold   3 (HGG: 2, LGG: 1), 3 (HGG: 2, LGG: 1)" in format_summary(summary)
 
 
+def test_groups_keep_a_patient_in_one_fold(tmp_path: Path) -> None:
+    for number in range(4):
+        case_2019(tmp_path / "raw", number, f"pat{number // 2}_visit{number % 2}")
+    raw, table = tmp_path / "raw", tmp_path / "groups.csv"
+    table.write_text("id,group\nother,p2\n" + "".join(f"pat{n // 2}_visit{n % 2},p{n // 2}\n" for n in range(4)))
+    summary = prepare(raw, tmp_path / "grouped", groups=table, num_folds=2, num_workers=1)
+    cases = json.loads((tmp_path / "grouped" / "datalist.json").read_text())["training"]
+    assert sorted({(case["group"], case["id"][:4]) for case in cases}) == [("p0", "pat0"), ("p1", "pat1")]
+    assert len({(case["group"], case["fold"]) for case in cases}) == 2
+    text = format_summary(summary)
+    assert "note       the groups file has 1 ids more than the data; left out" in text
+    assert "patient of its own" not in text
+    alone = format_summary(prepare(raw, tmp_path / "alone", num_folds=2, num_workers=1))
+    assert "note       each case counts as a patient of its own; if some are of one patient, give --groups" in alone
+    table.write_text("id,group\npat0_visit0,p0\n")
+    assert faults_of(raw, groups=table, num_workers=1) == [
+        f"{table}: lacks 3 ids of the data: pat0_visit1, pat1_visit0, pat1_visit1 -> add them"
+    ]
+
+
 def test_all_faults_come_at_once(tmp_path: Path) -> None:
     root = tmp_path / "raw"
     a, b, c, d, e, f = (case_2019(root, number, name) for number, name in enumerate("abcdef"))
@@ -162,6 +182,8 @@ def test_a_table_of_one_s_own_files(tmp_path: Path) -> None:
             f"c{number},{number}_0.nrrd,{number}_1.nrrd,{number}_2.nrrd,{number}_3.nrrd,{number}.mha,p{number % 2}"
         )
     (root / "cases.csv").write_text("\n".join(rows))
+    with pytest.raises(UserError, match=r"groups: .*cases\.csv has a column group too; leave out --groups, or empty"):
+        prepare(root, tmp_path / "out", root / "cases.csv", root / "groups.csv", label_convention="2023")
     summary = prepare(root, tmp_path / "out", root / "cases.csv", label_convention="2023", num_folds=2, num_workers=1)
     assert (summary["patients"], sorted(summary["folds"])) == (2, [1, 2])
     case = select_cases(tmp_path / "out", "others", -1)[1]

@@ -84,6 +84,16 @@ def test_another_order_of_channels(tmp_path: Path) -> None:
             list_brats_cases(file, "out", channel_order=wrong)
 
 
+def test_an_order_of_channels_that_says_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(tmp_path, "a/T1.nii.gz", "a/T2.nii.gz")
+    with pytest.raises(UserError, match=r"channel_order: no case is one file .*, such as T1.nii.gz; leave it out"):
+        list_brats_cases(tmp_path, "out", channel_order=FOUR)
+    volume(tmp_path / "b.nii", 3, 4, 5, 4)
+    cases = list_brats_cases(tmp_path, "out", channel_order=FOUR)
+    assert [case["channel_order"] for case in cases] == [["t1", "t2"], FOUR]
+    assert f"channel_order says nothing of 1 cases with a file for each modality, such as {tmp_path}/a" in caplog.text
+
+
 def test_files_of_unknown_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(tmp_path, *(f"a/a_{name}.nii.gz" for name in FOUR))
     volume(tmp_path / "a" / "a_parcels.nii.gz", 3, 4, 5)
@@ -114,7 +124,7 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
     top = f"{tmp_path}"
     assert str(raised.value).split("\n  ") == [
         f"{top}: 5 faults; nothing was written:",
-        f"{top}/HGG/A/A_t2.nii.gz: a second t2 beside A_T2.nii -> keep one of the two",
+        f"{top}/HGG/A/A_t2.nii.gz: it and A_T2.nii both look like t2 -> rename or move one",
         f"{top}/a: its results would have the names of those of {top}/HGG/A -> rename one of them",
         f"{top}/s.nii.gz: its results would have the names of those of {top}/s.nii -> rename one of them",
         f"{top}/a: no flair, but dark_fluid.nii.gz, whose name is unknown -> "

@@ -110,6 +110,29 @@ def test_modalities_as_people_call_them(tmp_path: Path, names: list[str]) -> Non
     assert [*case.images, case.files["seg"]] == [tmp_path / name for name in names]
 
 
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        *((name, "t1") for name in ("T1", "T1_pre", "t1_brain", "T1.N4_corrected")),
+        *((name, "t1ce") for name in ("T1_post", "T1_Gd", "T1_contrast", "t1_ce", "T1.post_gd", "T1c_gad", "T1c_x")),
+        *((name, "t2") for name in ("T2_brain", "T2_x")),
+        *((name, None) for name in ("T2_star", "T2_gd", "T1_brain_mask", "T1_post_op", "T1_no_contrast", "T1_c")),
+        *((name, None) for name in ("T1_seg", "T1_FLAIR", "Flair_t1ce", "T1c_label", "T1-seg")),
+    ],
+)
+def test_what_follows_the_name_of_a_modality(tmp_path: Path, name: str, role: str | None) -> None:
+    found = find_cases(touch(tmp_path, "p1/OT.nii", f"p1/{name}.nii.gz"), allow_missing=True)
+    (case,) = found.cases
+    assert [role for role in case.files if role != "seg"] == ([role] if role else [])
+    hint = f"{case.folder}: labels without any modality -> add them; perhaps {name}.nii.gz has to be renamed"
+    assert found.faults == ([] if role else [hint])
+
+
+def test_a_patient_may_be_called_t1(tmp_path: Path) -> None:
+    (case,) = find_cases(touch(tmp_path, *names_of("T1", FIVE))).cases
+    assert (case.id, len(case.files)) == ("T1", 5)
+
+
 def test_faults_of_names(tmp_path: Path) -> None:
     touch(
         tmp_path,
@@ -123,7 +146,7 @@ def test_faults_of_names(tmp_path: Path) -> None:
     )
     b, c, d = (tmp_path / name for name in "bcd")
     faults = [
-        f"{tmp_path}/HGG/a/a_t2.nii.gz: a second t2 beside a_T2.nii -> keep one of the two",
+        f"{tmp_path}/HGG/a/a_t2.nii.gz: it and a_T2.nii both look like t2 -> rename or move one",
         f"{tmp_path}/HGG/a: the id is also that of {tmp_path}/LGG/A -> rename one of them",
         f"{b}: no t1ce, no flair -> add it, or give --allow_missing",
         f"{c}: no labels -> add them, or move the case elsewhere; perhaps W39_Segm.nii has to be renamed",

@@ -60,6 +60,24 @@ def test_the_validation_share_has_all_types_even_if_it_is_large(tmp_path):
     assert {c["type"] for c in select_cases(tmp_path, "validation", fold=-1)} == {"sound", "defective"}
 
 
+def test_few_defective_pictures_lie_on_both_sides_or_it_is_said(tmp_path, caplog):
+    cases = [case(n, n % 5, f"g{n}") for n in range(66)]
+    for n, one in enumerate(cases):
+        one["type"] = f"grey-{(256, 512, 1024)[n // 2 % 3]}px-{'foreground' if n < 6 else 'empty'}"
+    write(tmp_path, cases)
+    for fold in range(5):
+        parts = {part: select_cases(tmp_path, part, fold) for part in ("training", "validation")}
+        for chosen in parts.values():
+            assert {one["content"] for one in chosen} == {"foreground", "empty"}
+    assert not caplog.records
+    for n, one in enumerate(cases):
+        one["type"] = f"grey-256px-{'foreground' if n == 1 else 'empty'}"
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": cases}))
+    assert "foreground" in {one["content"] for one in select_cases(tmp_path, "training", fold=0)}
+    select_cases(tmp_path, "validation", fold=0)
+    assert "none of the 7 validation pictures holds something to find" in caplog.text
+
+
 def test_no_fold_held_out(data):
     assert len(select_cases(data, "training", -1)) + len(select_cases(data, "validation", -1)) == 48
     with pytest.raises(UserError, match="nothing belongs to 'fold'"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.datasets.faults import Fault, raise_faults
+from shared.datasets.faults import Fault, raise_faults, twins
 from shared.errors import UserError
 
 
@@ -19,3 +19,7 @@ def test_faults_are_listed_up_to_a_hundred(number: int, count: str, end: str | N
         raise_faults("raw.zip", faults)
     wanted = [f"raw.zip: {count}; nothing was written:", *faults[:100], *([end] if end else [])]
     assert str(caught.value) == "\n  ".join(wanted)
+
+
+def test_twins_differ_by_letter_case_or_unicode_form() -> None:
+    assert list(twins(["z\u00e4hler", "zahler", "Za\u0308hler"])) == [(2, 0)]

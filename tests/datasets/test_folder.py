@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -154,6 +155,20 @@ def test_threshold(folders: dict[str, Path]) -> None:
     np.testing.assert_array_equal(labels(folders)["a"], dot(1, row=3))
 
 
+def test_black_and_white_of_mixed_depth(folders: dict[str, Path]) -> None:
+    write(folders["masks"] / "b.png", dot(65_535, row=4, dtype=np.uint16))
+    write(folders["masks"] / "d.png", dot(column=6) > 0)  # 1 bit: white is 1
+    line = (
+        "/masks/d.png: holds 0 and 1, which --threshold 127 makes empty -> save its foreground as 255, or leave out "
+        "--threshold and give --kind binary"
+    )
+    assert faults(folders, kind="binary", threshold=127)[1:] == [line]
+    summary = run(folders)
+    assert (summary["kind"], summary["reason"]) == ("binary", "each mask holds only 0 and one of 1, 255, 65535")
+    for name, expected in (("a", dot(1)), ("b", dot(1, row=4)), ("c", dot(0)), ("d", dot(1, column=6))):
+        np.testing.assert_array_equal(labels(folders)[name], expected)
+
+
 def test_jpeg_masks_need_a_threshold(folders: dict[str, Path]) -> None:
     write(folders["images"] / "a.png", np.zeros((32, 32), np.uint8))
     square = np.zeros((32, 32), np.uint8)
@@ -198,7 +213,7 @@ def test_classes(folders: dict[str, Path]) -> None:
 
 
 def test_classes_without_a_gap(folders: dict[str, Path]) -> None:
-    write(folders["masks"] / "b.png", dot(1))
+    write(folders["masks"] / "b.png", dot(1) + dot(255, row=3))
     line = "/masks/a.png: holds class 255, but no mask holds class 2 -> number the classes 1, 2, 3, ... without a gap"
     assert faults(folders, kind="classes")[1].startswith(line)
     assert "the masks hold 0, 1, 255 ->" in faults(folders)[1]
@@ -268,7 +283,8 @@ def test_all_faults_at_once(folders: dict[str, Path], tmp_path: Path) -> None:
         "/images/a.png: an empty file -> copy it again",
         "/masks/b.png: mask is 7x5, its picture 5x7 (height x width) -> replace the mask or the picture",
         "/masks/c_mask.png: a second mask for the picture of /masks/c.png -> keep one of the two",
-        "/images/d.png: differs from d.bmp only by its suffix or letter case -> rename or delete one of the two",
+        "/images/d.png: differs from d.bmp only by its suffix, letter case or Unicode form -> "
+        "rename or delete one of the two",
         "/masks/e.png: a mask without a picture /images/e.* -> add it or delete the mask",
         "/masks/f.png: a label map in colours -> save the numbers of the classes or instances as grey values",
         "/groups.csv: lacks 1 ids of the data: g -> add them",
@@ -276,6 +292,21 @@ def test_all_faults_at_once(folders: dict[str, Path], tmp_path: Path) -> None:
         assert line in lines
     assert any(line.startswith("/masks/g.png: a binary mask that holds 0, 3 ->") for line in lines)
     assert len(lines) == 9
+
+
+def test_a_name_from_a_mac_is_the_same_name(tmp_path: Path) -> None:
+    """There ``ä`` is stored as ``a`` and two dots, NFD; elsewhere as one letter, NFC."""
+    ids = [normalize("NFC", id_) for id_ in ("Zähler/früh", "Zähler/spät")]
+    for row, (id_, of_images, of_masks) in enumerate(zip(ids, ("NFC", "NFD"), ("NFD", "NFC"), strict=True)):
+        write(tmp_path / "images" / normalize(of_images, f"{id_}.png"), grey())
+        write(tmp_path / "masks" / normalize(of_masks, f"{id_}_mask.png"), dot(row=row))
+    table = "id,group\n" + "".join(f"{normalize('NFD', id_)},{id_}\n" for id_ in ids)
+    (tmp_path / "groups.csv").write_text(table, encoding="utf-8")
+    folders = {"images": tmp_path / "images", "masks": tmp_path / "masks", "output": tmp_path / "out"}
+    run(folders, groups=tmp_path / "groups.csv")
+    assert list(labels(folders)) == ids
+    for row, id_ in enumerate(ids):
+        np.testing.assert_array_equal(labels(folders)[id_], dot(1, row=row))
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,15 @@ def test_a_large_group_leaves_the_rest_to_the_other_fold() -> None:
     assert folds == [0, 0, 0, 1, 1, 1]
 
 
+def test_of_several_levels_the_first_counts_most() -> None:
+    sizes = ["small", "large", "wide"]
+    strata = [("defective", sizes[i % 3]) for i in range(8)] + [("sound", sizes[i % 3]) for i in range(60)]
+    for seed in range(20):
+        folds = assign_folds([str(i) for i in range(68)], strata, num_folds=5, seed=seed)
+        assert sorted(Counter(folds[:8]).values()) == [1, 1, 2, 2, 2]
+        assert sorted(Counter(folds).values()) == [13, 13, 14, 14, 14]
+
+
 def test_seed_decides_and_order_does_not() -> None:
     groups = [f"g{i // 2}" for i in range(38)]
     strata = ["even" if i // 2 % 3 else "odd" for i in range(38)]

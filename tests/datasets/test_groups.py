@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
@@ -15,6 +16,14 @@ def test_reads_what_spreadsheets_write(tmp_path: Path) -> None:
     path = tmp_path / "groups.csv"
     path.write_bytes("\ufeffid,note,group\r\na,x, slide 1 \r\nz,,2\r\n".encode())
     assert read_groups(path, ["a"]) == ({"a": "slide 1", "z": "2"}, [])
+
+
+def test_unicode_forms_are_one(tmp_path: Path) -> None:
+    """The data keeps its form of an id; groups are brought to one, since two would part them."""
+    composed, apart = (normalize(form, "Zürich") for form in ("NFC", "NFD"))
+    path = tmp_path / "groups.csv"
+    path.write_text(f"id,group\n{composed},{apart}\nb,{composed}\n", encoding="utf-8")
+    assert read_groups(path, [apart, "b"]) == ({apart: composed, "b": composed}, [])
 
 
 @pytest.mark.parametrize(
