@@ -7,26 +7,39 @@ import errno
 import io
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import UserError
+import torch
 
-__all__ = ["atomic_folder", "atomic_path", "atomic_write_json", "atomic_write_table", "atomic_write_text"]
+from .errors import UserError, chain_of
+
+__all__ = [
+    "atomic_folder",
+    "atomic_path",
+    "atomic_save",
+    "atomic_write_json",
+    "atomic_write_table",
+    "atomic_write_text",
+]
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` and rename it to ``path`` when the block ends without an error.
 
-    The temporary name keeps the suffix, since writers choose the format by it. After an error it is deleted and
-    ``path`` is as it was before.
+    The temporary name keeps the suffix, since writers choose the format by it, and is short, so that a long ``path``
+    fits the disk if its own name does. After an error it is deleted and ``path`` is as it was before.
 
     Args:
         path: the file to be written; its folder is made if it is not there.
+
+    Raises:
+        OSError: it cannot be written, as where the disk is full; ``filename`` is ``path``.
 
     Example:
         >>> import tempfile
@@ -38,14 +51,25 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb") as file:  # on the disk before it has its name, or a power failure leaves it empty
             os.fsync(file.fileno())
         temporary.replace(path)
+    except Exception as error:
+        for each in chain_of(error):
+            if isinstance(each, OSError) and each.errno and each.filename in (None, str(temporary)):
+                each.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def atomic_save(path: str | Path, content: Any) -> None:
+    """``torch.save``, complete or not at all."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:  # given a path, it hides why it cannot write
+        torch.save(content, file)
 
 
 def atomic_write_text(path: str | Path, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from collections.abc import Callable, Sequence
 
@@ -17,12 +16,10 @@ from .cli_data import (
     synthesize_dsb,
 )
 from .command_line import UsageError, run_command
-from .errors import user_error_behind
+from .errors import message_behind
 
 __all__ = ["main"]
 
-# What is wrong with a place that a person has named.
-PLACES = (errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 COMMANDS: dict[str, dict[str, Callable[..., str]] | Callable[..., str]] = {
     "bench": bench,
     "calibrate": calibrate,
@@ -56,13 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; no file is half-written", file=sys.stderr)
         return 130
-    except OSError as error:
-        if error.filename is None or error.errno not in PLACES:
+    except Exception as error:
+        if not (message := message_behind(error)):
             raise
-        print(f"error: {error.filename}: {error.strerror}; name a place that can be written and read", file=sys.stderr)
-        return 1
-    except Exception as error:  # MONAI wraps a person's mistake in errors of its own
-        if not (mistake := user_error_behind(error)):
-            raise
-        print(f"error: {mistake}", file=sys.stderr)
+        print(f"error: {message}", file=sys.stderr)
         return 1

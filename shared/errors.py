@@ -1,10 +1,18 @@
-"""The one exception that is meant for the person at the keyboard."""
+"""The one exception that is meant for the person at the keyboard, and what else a person can put right."""
 
 from __future__ import annotations
 
+import errno
 import re
+from collections.abc import Iterator
 
-__all__ = ["UserError", "user_error_behind"]
+__all__ = ["UserError", "chain_of", "message_behind", "user_error_behind"]
+
+# What may be wrong with a place that a person has named, and what to do.
+FULL = dict.fromkeys((errno.EDQUOT, errno.EFBIG, errno.ENOSPC), "free some space, or name a place on another disk")
+BARRED = (errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS)
+PLACES = FULL | dict.fromkeys(BARRED, "name a place that can be written and read")
+PLACES |= {errno.ENAMETOOLONG: "name a shorter one"}
 
 
 class UserError(ValueError):
@@ -15,16 +23,37 @@ class UserError(ValueError):
     """
 
 
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what is behind it, one after the other."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def user_error_behind(error: BaseException | None) -> UserError | None:
     """The person's mistake behind an error that libraries have wrapped in their own, None if there is none.
 
     Of what went wrong in a process that loads data PyTorch hands on the text alone.
     """
     texts = []
-    while error is not None and not isinstance(error, UserError):
-        texts.append(str(error))
-        error = error.__cause__ or error.__context__
-    if error is None:
-        told = re.search(rf"^(?:\w+\.)*{UserError.__name__}: (.+)$", "\n".join(texts), flags=re.MULTILINE)
-        return UserError(told[1]) if told else None
-    return error
+    for each in chain_of(error):
+        if isinstance(each, UserError):
+            return each
+        texts.append(str(each))
+    told = re.search(rf"^(?:\w+\.)*{UserError.__name__}: (.+)$", "\n".join(texts), flags=re.MULTILINE)
+    return UserError(told[1]) if told else None
+
+
+def message_behind(error: BaseException) -> str | None:
+    """What to tell the person about an error in one line, None if it is a bug, which needs its traceback.
+
+    It is the person's mistake behind it, or what is wrong with a place that is written to. Only a full disk is told
+    without a file: any other error of the system that names none is about something else.
+    """
+    for each in chain_of(error):
+        if isinstance(each, UserError):
+            break
+        if isinstance(each, OSError) and (remedy := (PLACES if each.filename else FULL).get(each.errno or 0)):
+            return f"{each.filename or 'the disk'}: {each.strerror}; {remedy}"
+    mistake = user_error_behind(error)
+    return str(mistake) if mistake else None

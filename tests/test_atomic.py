@@ -1,9 +1,10 @@
 import csv
+import errno
 import json
 
 import pytest
 
-from shared.atomic import atomic_write_json, atomic_write_table
+from shared.atomic import atomic_path, atomic_write_json, atomic_write_table
 
 
 def test_a_table_has_empty_cells_for_what_is_missing_and_refuses_what_is_no_column(tmp_path):
@@ -24,3 +25,22 @@ def test_json_keeps_letters_and_stays_whole(tmp_path):
     with pytest.raises(TypeError, match="not JSON serializable"):
         atomic_write_json(target, {"path": tmp_path})
     assert json.loads(target.read_text(encoding="utf-8")) == {"name": "Zürich", "path": str(tmp_path)}
+
+
+def test_the_longest_name_that_a_disk_takes_is_written_and_a_longer_one_is_named(tmp_path):
+    longest = tmp_path / f"{'ä' * 125}.json"  # 255 bytes
+    atomic_write_json(longest, 1)
+    too_long = tmp_path / f"{'ä' * 126}.json"
+    with pytest.raises(OSError, match=f"'{too_long}'") as raised:
+        atomic_write_json(too_long, 1)
+    assert raised.value.errno == errno.ENAMETOOLONG
+    assert [*tmp_path.iterdir()] == [longest]
+
+
+def test_an_error_of_writing_names_the_file_also_behind_that_of_a_library(tmp_path):
+    with pytest.raises(RuntimeError) as raised, atomic_path(tmp_path / "a.pt"):
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        finally:
+            raise RuntimeError("unexpected pos 576 vs 534")
+    assert raised.value.__context__.filename == str(tmp_path / "a.pt")

@@ -1,9 +1,12 @@
+import errno
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from shared.cli import COMMANDS, main
 from shared.command_line import options_of
+from shared.errors import message_behind
 
 
 def error_of(capsys, *words):
@@ -70,6 +73,34 @@ def test_a_mistake_in_the_data_is_one_line_and_exit_code_1(capsys, tmp_path):
     code, err = error_of(capsys, "pack", "bundles/unet_dsb", "--output", str(tmp_path / "file" / "dist"))
     assert code == 1
     assert err.startswith(f"error: {tmp_path / 'file'}")
+
+
+def test_a_full_disk_is_one_line_and_exit_code_1(capsys, tmp_path):
+    resource = pytest.importorskip("resource", reason="a limit for files stands in for a full disk")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        code, err = error_of(capsys, "pack", "bundles/unet_dsb", "--output", str(tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert code == 1
+    assert err.startswith(f"error: {tmp_path / 'unet_dsb.zip'}: File too large; free some space, or name a place on an")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_is_wrong_with_a_place_is_told_and_what_is_a_bug_is_not():
+    full, barred = OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EROFS, "Read-only", "a.pt")
+    assert message_behind(full) == "the disk: No space left on device; free some space, or name a place on another disk"
+    assert message_behind(barred) == "a.pt: Read-only; name a place that can be written and read"
+    try:
+        try:
+            raise full
+        except OSError as error:
+            raise RuntimeError("Failed to evaluate $@trainer.run()") from error
+    except RuntimeError as error:
+        assert message_behind(error) == message_behind(full)
+    assert message_behind(OSError(errno.EPERM, "Operation not permitted")) is None  # of no file
+    assert message_behind(FileNotFoundError(errno.ENOENT, "No such file", "a.pt")) is None
 
 
 def test_pictures_and_masks_of_one_s_own(capsys, tmp_path):

@@ -21,7 +21,7 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
-def start(nuclei, output, *more, features=FEATURES):
+def start(nuclei, output, *more, features=FEATURES, **options):
     config = str(ROOT / "bundles" / "unet_dsb" / "configs" / "train.json")
     words = [sys.executable, "-m", "monai.bundle", "run", "training", "--config_file", config]
     words += [
@@ -39,6 +39,7 @@ def start(nuclei, output, *more, features=FEATURES):
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
+        **options,
     )
 
 
@@ -82,7 +83,7 @@ def test_killed_at_any_moment_and_resumed(nuclei, uninterrupted, tmp_path, landm
     process.kill()
     process.communicate()
     (run / "checkpoints").mkdir(exist_ok=True)
-    (run / "checkpoints" / ".epoch_00002.1.part.pt").write_bytes(b"PK half a checkpoint")  # killed while writing it
+    (run / "checkpoints" / ".0123456789abcdef.part.pt").write_bytes(b"PK half a checkpoint")  # killed while writing it
     finish(start(nuclei, run, "--resume", "True"))
     assert_equal_runs(run, uninterrupted)
 
@@ -92,7 +93,8 @@ def test_killed_while_a_checkpoint_is_written(nuclei, tmp_path):
     options = {"features": [32, 64, 128, 256, 512]}  # 94 MB a checkpoint: long enough to be met in the writing
     finish(start(nuclei, expected, "--epoch_length", "1", **options))
     process = start(nuclei, run, "--epoch_length", "1", **options)
-    while not (half := list(run.glob("checkpoints/.epoch_00002.*.part.pt"))) or half[0].stat().st_size == 0:
+    wait_for(process, run / "checkpoints" / "epoch_00001.pt")
+    while not (half := list(run.glob("checkpoints/.*.part.pt"))) or half[0].stat().st_size == 0:
         assert process.poll() is None, process.stderr.read()[-3000:]
     process.kill()
     process.communicate()
@@ -119,3 +121,16 @@ def test_a_polite_end_saves_what_the_interval_left_unsaved(nuclei, uninterrupted
     assert "--resume True" in err.splitlines()[-1]
     finish(start(nuclei, run, "--resume", "True"))
     assert_equal_runs(run, uninterrupted)
+
+
+def test_a_full_disk_is_one_line(nuclei, tmp_path):
+    resource = pytest.importorskip("resource", reason="a limit for files stands in for a full disk")
+
+    def limit():  # between model.pt and a checkpoint, which holds the optimiser's moments too
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    process = start(nuclei, tmp_path / "run", preexec_fn=limit)
+    _, err = process.communicate(timeout=300)
+    assert (process.returncode, "Traceback" in err) == (1, False), err[-3000:]
+    place = tmp_path / "run" / "checkpoints" / "epoch_00001.pt"
+    assert err.splitlines()[-1].startswith(f"error: {place}: File too large; free some space, or name a place on")

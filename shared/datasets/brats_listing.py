@@ -14,7 +14,7 @@ from .faults import Fault, raise_faults, twins
 from .listing import finished_names
 from .nifti_grid import read_header
 from .volume import without_suffix
-from .walk import is_result
+from .walk import is_result, is_run
 
 __all__ = ["list_brats_cases"]
 
@@ -114,7 +114,15 @@ def _volumes(root: Path, output: Path) -> list[Path]:
         raise UserError(f"dataset_dir: {root} does not exist; name a folder with {KNOWN}, or a 4-D file")
     if root == output:
         raise UserError(f"output_dir: {output} is also dataset_dir; name another folder for the results")
-    return [file for file in list_volumes(root) if not is_result(file, output, root)]
+    files = list_volumes(root)
+    runs = {
+        folder
+        for folder in {file.parent for file in files}
+        if folder not in (root, output) and is_run([file.name for file in folder.iterdir()])
+    }
+    if runs:
+        logging.getLogger(__name__).info("left out folders of earlier runs: %d, such as %s", len(runs), min(runs))
+    return [file for file in files if not is_result(file, output, root) and runs.isdisjoint(file.parents)]
 
 
 def _is_case(path: Path, count: int, has_neighbours: bool) -> bool:

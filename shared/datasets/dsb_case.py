@@ -16,13 +16,13 @@ from PIL import ExifTags, Image
 from .archive import read_member
 from .dsb_source import Case
 from .faults import Fault
+from .stored_picture import BIT_DEPTH
 
 __all__ = ["CaseReport", "Nucleus", "convert_case", "merge_nuclei", "picture_type"]
 
 THRESHOLD = 127  # a pixel belongs to a mask where it is brighter
 MAX_NUCLEI = 65_535
 UNKNOWN = (0, 0)  # size of a picture that is missing, damaged or not the only one
-EIGHT_BIT_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)  # what Pillow raises for a bad PNG
 
 
@@ -155,12 +155,14 @@ def _decode(name: str, data: bytes) -> Image.Image:
     again = "download or unpack it again"
     if not data:
         raise Fault(name, "empty file", again)
-    if not data.startswith(b"\x89PNG\r\n\x1a\n") or len(data) < 24:
+    if not data.startswith(b"\x89PNG\r\n\x1a\n") or len(data) <= BIT_DEPTH:
         raise Fault(name, "not a PNG", "convert it to PNG or delete it")
     width, height = struct.unpack(">II", data[16:24])
     if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
         wrong = f"claims to be {height}x{width} pixels, more than the {Image.MAX_IMAGE_PIXELS} that are safe to open"
         raise Fault(name, wrong, "do not trust it; cut it in pieces if it is genuine")
+    if data[BIT_DEPTH] == 16:  # Pillow would give the first byte of each colour, and no sign of the second
+        raise Fault(name, "has values of 16 bits", "save it with 8 bits")
     if b"IEND\xaeB`\x82" not in data:  # Pillow forgives the loss of the last bytes, and with them of the checksum
         raise Fault(name, "truncated PNG", again)
     try:
@@ -168,8 +170,6 @@ def _decode(name: str, data: bytes) -> Image.Image:
         picture.load()
     except UNREADABLE as error:
         raise Fault(name, f"damaged PNG ({error})", again) from error
-    if picture.mode not in EIGHT_BIT_MODES:
-        raise Fault(name, f"has 16 bits per pixel (mode {picture.mode})", "save it with 8 bits")
     if (frames := getattr(picture, "n_frames", 1)) > 1:
         raise Fault(name, f"an animation of {frames} pictures", "save one of them alone")
     if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # which training heeds, so that labels lie elsewhere

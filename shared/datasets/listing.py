@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,18 @@ from ..errors import UserError
 from ..tables import read_table
 from .faults import twins
 from .picture import PICTURE_SUFFIXES
-from .walk import is_result, walk_folder
+from .walk import is_result, is_run, walk_folder
 
 __all__ = ["finished_names", "list_pictures"]
+
+SHOWN = 8  # suffixes
 
 
 def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing: bool = False) -> list[dict[str, Any]]:
     """List the pictures of a folder and its sub-folders, or one picture.
 
-    What lies in ``output_dir`` is not input, even when ``output_dir`` is inside ``dataset_dir``.
+    What lies in ``output_dir`` is not input, even when ``output_dir`` is inside ``dataset_dir``; nor are the folders of
+    earlier runs below it. The log counts these, and the files of other kinds.
 
     Args:
         dataset_dir: a folder, or the path of one picture. Suffixes count in any case.
@@ -38,14 +42,7 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
     elif root.is_dir():
         if root.resolve() == output:
             raise UserError(f"output_dir: {output_dir} is also dataset_dir; name another folder for the results")
-        files = sorted(
-            file
-            for file in (folder / name for folder, _, names in walk_folder(root) for name in names)
-            if file.suffix.lower() in PICTURE_SUFFIXES
-            and file.is_file()
-            and not any(part.startswith(".") for part in file.relative_to(root).parts)
-            and not is_result(file, output, root)
-        )
+        files = _pictures_below(root, output)
     else:
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name a folder of pictures or one picture")
     if not files:
@@ -65,6 +62,30 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
         for name, file in zip(names, files, strict=True)
         if file.relative_to(root).as_posix() not in done
     ]
+
+
+def _pictures_below(root: Path, output: Path) -> list[Path]:
+    logger = logging.getLogger(__name__)
+    pictures: list[Path] = []
+    others: list[Path] = []
+    runs: list[Path] = []
+    for folder, subfolders, names in walk_folder(root):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        files = [folder / name for name in names if not name.startswith(".")]
+        files = [file for file in files if file.is_file() and not is_result(file, output, root)]
+        if files and folder != root and is_run(names):
+            runs.append(folder)
+            subfolders.clear()
+            continue
+        for file in files:
+            (pictures if file.suffix.lower() in PICTURE_SUFFIXES else others).append(file)
+    if runs:
+        logger.info("left out folders of earlier runs: %d, such as %s", len(runs), runs[0])
+    if others:
+        kinds = Counter(file.suffix.lower() or "without one" for file in others).most_common()
+        told = ", ".join(f"{count} {kind}" for kind, count in kinds[:SHOWN]) + (", ..." if len(kinds) > SHOWN else "")
+        logger.info("left out files that are no pictures by their suffix: %d (%s)", len(others), told)
+    return sorted(pictures)
 
 
 def finished_names(output: Path, column: str) -> set[str]:

@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngImageFile
 from .faults import Fault
 
 __all__ = [
+    "BIT_DEPTH",
     "OPENERS",
     "StoredPicture",
     "check_size",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import UserError
 
-__all__ = ["is_result", "walk_folder"]
+__all__ = ["is_result", "is_run", "walk_folder"]
+
+WRITTEN = frozenset({"findings.csv", "model.pt", "curves.csv", "summary.json"})  # by a run, beside its run.json
 
 
 def walk_folder(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
@@ -36,6 +38,16 @@ def walk_folder(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
 def is_result(file: Path, output: Path, root: Path) -> bool:
     """Whether a file below ``root`` lies in the folder of the results (resolved), unless that holds all of ``root``."""
     return output in file.resolve().parents and output not in root.resolve().parents
+
+
+def is_run(files: Sequence[str]) -> bool:
+    """Whether a folder with these files is that of an inference, a training or an evaluation.
+
+    Example:
+        >>> is_run(["a_seg.png", "findings.csv", "run.json"]), is_run(["a.png", "run.json"])
+        (True, False)
+    """
+    return "run.json" in files and not WRITTEN.isdisjoint(files)
 
 
 def _refuse(error: OSError) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ..atomic import atomic_path
+from ..atomic import atomic_save
 from ..errors import UserError
 from ..networks import NestedUNet, UNet
 
@@ -74,8 +74,7 @@ def release_nested_unet(source: str | Path, output: str | Path) -> str:
     except Exception as error:  # a file of another kind can fail in any way
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"source: {source} is no model.pth of pytorch-nested-unet ({reason}); name one") from error
-    with atomic_path(output) as temporary:
-        torch.save(network.state_dict(), temporary)
+    atomic_save(output, network.state_dict())
     arch = type(network).__name__
     options = f"--arch shared.networks.{arch} --checkpoint {output}"
     return f"{arch} in {output}; use it with reference_inference.json and {options}"

@@ -17,8 +17,8 @@ import torch.distributed
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from ..atomic import atomic_path
-from ..errors import UserError
+from ..atomic import atomic_save
+from ..errors import UserError, message_behind
 from ..runs.processes import from_first, is_first, is_group
 
 __all__ = ["Checkpoint"]
@@ -151,9 +151,13 @@ class Checkpoint:
             self.unsaved = copy.deepcopy(state)
 
     def stop(self, engine: Workflow, error: BaseException) -> None:
-        """Save what the interval has left unsaved and let the error go on its way."""
-        self._save()
-        self._give_back_signal()
+        """Save what the interval has left unsaved, say how to go on, and let the error go on its way."""
+        try:
+            self._save()
+        except (OSError, RuntimeError) as second:  # of the disk and of PyTorch; the first error is the one to tell
+            self.logger.error("the last epoch could not be saved: %s", message_behind(second) or second)
+        finally:
+            self._give_back_signal()
         if engine.state.epoch and (states := self._states()):  # else what there is could not be loaded
             self.logger.info(
                 "stopped; to go on repeat the command with --output_dir %s --resume True (it has %s)",
@@ -176,14 +180,12 @@ class Checkpoint:
     def _save_network(self) -> None:
         if not is_first():
             return
-        with atomic_path(self.model_file) as temporary:
-            torch.save(self.parts["network"].state_dict(), temporary)
+        atomic_save(self.model_file, self.parts["network"].state_dict())
 
     def _save(self) -> None:
         if self.unsaved is None:
             return
-        with atomic_path(self.folder / f"epoch_{self.unsaved['epoch']:05d}.pt") as temporary:
-            torch.save(self.unsaved, temporary)
+        atomic_save(self.folder / f"epoch_{self.unsaved['epoch']:05d}.pt", self.unsaved)
         self.unsaved = None
         for old in [*self._states()[:-KEPT], *self.folder.glob(".*.part.pt")]:  # the latter of a run that was killed
             old.unlink()

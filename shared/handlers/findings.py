@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Sequence
@@ -26,8 +27,8 @@ class FindingsHandler:
     """Writes ``findings.csv`` while cases pass; what is in it and beside it, its children say in ``find``.
 
     A case that could not be read arrives as an item with an ``error``; it gets a row that says so, as does one
-    for which ``find`` raises a ``UserError``, and the others are done. The table is renewed every few seconds, so
-    that little is lost when the power goes: what is in it is done.
+    for which ``find`` raises a ``UserError`` or whose results would have too long a name, and the others are done. The
+    table is renewed every few seconds, so that little is lost when the power goes: what is in it is done.
 
     Args:
         output_dir: folder to write to; sub-folders of the input are mirrored.
@@ -67,6 +68,9 @@ class FindingsHandler:
     def find(self, item: dict[str, Any], output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
         """Write the files of a case and return its rows, without the column that names it.
 
+        That of the longest name comes first, so that a case whose name is too long leaves nothing behind, and that by
+        which it counts as done last.
+
         Args:
             item: of the batch.
             output: what was found in it.
@@ -97,7 +101,7 @@ class FindingsHandler:
             try:
                 if item["error"]:
                     raise UserError(item["error"])
-                rows = self.find(item, output, self.output_dir / item["id"])
+                rows = self._find(item, output)
             except UserError as error:
                 self.logger.error("%s", error)
                 rows = [{"error": str(error)}]
@@ -110,6 +114,14 @@ class FindingsHandler:
         rows = [row for _, rows in sorted(self.rows.items()) for row in rows]
         atomic_write_table(self.table, self.columns, rows)
         self.written = time.monotonic()
+
+    def _find(self, item: dict[str, Any], output: dict[str, Any]) -> list[dict[str, Any]]:
+        try:
+            return self.find(item, output, self.output_dir / item["id"])
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise UserError(f"{item['file']}: the name of a result would be too long; give it a shorter one") from error
 
     def _write(self, target: Path, kind: str, pixels: np.ndarray) -> None:
         with atomic_path(target.with_name(f"{target.name}_{kind}.png")) as temporary:

@@ -20,11 +20,14 @@ from .contours import draw_contours, rows_first
 
 __all__ = ["Overlays"]
 
+LONGEST = 150  # bytes of a case in a file's name, of which a disk takes 255 at most
+
 
 class Overlays:
     """Writes overlays of the worst, the median and the best case into ``overlays/`` when an evaluation has ended.
 
-    Each is called ``<rank>_<metric>_<value>_<case>.png``. Cases for which the metric is undefined are left out.
+    Each is called ``<rank>_<metric>_<value>_<case>.png``; of a long case the end names it. Cases for which the metric
+    is undefined are left out.
 
     Args:
         output_dir: folder that gets ``overlays/``.
@@ -79,6 +82,6 @@ class Overlays:
         for old in self.folder.glob(f"*_{self.metric}_*.png"):  # of an earlier evaluation
             old.unlink()
         for rank, (value, case) in shown.items():
-            name = f"{rank}_{self.metric}_{value:.3f}_{case.replace('/', '__')}.png"
-            with atomic_path(self.folder / name) as temporary:
+            end = case.replace("/", "__").encode()[-LONGEST:].decode(errors="ignore")
+            with atomic_path(self.folder / f"{rank}_{self.metric}_{value:.3f}_{end}.png") as temporary:
                 temporary.write_bytes(pictures[case])

@@ -82,13 +82,13 @@ class SaveDefects(PictureFindings):
         defects = measure_defects(found.regions)
         decision = "NG" if defects else "OK"
         size = probability.shape
-        self._write_strips(target, "seg", size, (np.where(mask, np.uint8(255), np.uint8(0)) for mask in found.mask()))
-        if self.save_probability:
-            self._write_strips(target, "prob", size, map(to_16_bits, strips_of(probability)))
         if self.save_overlay:
             overlay = draw_contours(rows_first(item["image"]).transpose(1, 2, 0), np.concatenate(list(found.mask())))
             write_verdict(overlay, decision, score)
             self._write_strips(target, "overlay", overlay.shape, strips_of(overlay))
+        if self.save_probability:
+            self._write_strips(target, "prob", size, map(to_16_bits, strips_of(probability)))
+        self._write_strips(target, "seg", size, (np.where(mask, np.uint8(255), np.uint8(0)) for mask in found.mask()))
         picture = {"decision": decision, "score": f"{score:.6f}", "threshold": self.threshold}
         return [picture | defect for defect in defects or [{}]]
 

@@ -48,15 +48,15 @@ class SaveInstances(PictureFindings):
         refuse_nan(item, probability)
         if instances.max() > MOST_INSTANCES:
             raise UserError(f"{item['file']}: {instances.max()} instances do not fit into 16 bit; cut the picture")
-        self._write(target, "seg", instances.astype(np.uint16))
         raw = rows_first(item["raw"])
+        if self.save_overlay:
+            self._write(target, "overlay", draw_contours(raw.transpose(1, 2, 0), instances))
         if len(probability) > 1:
             classes = np.where(instances > 0, probability.argmax(axis=0) + 1, 0)
             self._write(target, "class", classes.astype(np.uint8))
         if self.save_probability:
             self._write(target, "prob", to_16_bits(probability.max(axis=0)))
-        if self.save_overlay:
-            self._write(target, "overlay", draw_contours(raw.transpose(1, 2, 0), instances))
+        self._write(target, "seg", instances.astype(np.uint16))
         return measure(instances, raw, probability)
 
 

@@ -34,6 +34,14 @@ def ids(*arguments: object, **options: object) -> list[str]:
     return [case["id"] for case in list_brats_cases(*arguments, **options)]  # type: ignore[arg-type]
 
 
+def test_results_of_an_earlier_run_are_no_cases(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(tmp_path, *(f"a/a_{name}.nii" for name in FOUR), *(f"first/{name}" for name in ("run.json", "findings.csv")))
+    volume(tmp_path / "first" / "a_prob.nii.gz", 4, 4, 4, 4)
+    with caplog.at_level("INFO"):
+        assert ids(tmp_path, tmp_path / "second") == ["a"]
+    assert "left out folders of earlier runs: 1, such as " in caplog.text
+
+
 def test_all_layouts_with_and_without_labels(tmp_path: Path) -> None:
     touch(
         tmp_path,

@@ -138,7 +138,8 @@ def animated() -> bytes:
         ),
         (turned(), "turned by its EXIF orientation -> save it upright"),
         (animated(), "an animation of 2 pictures -> save one of them alone"),
-        (png(np.ones((3, 5), np.uint16)), "has 16 bits per pixel (mode I;16) -> save it with 8 bits"),
+        (png(np.ones((3, 5), np.uint16)), "has values of 16 bits -> save it with 8 bits"),
+        (PICTURE[:24] + b"\x10" + PICTURE[25:], "has values of 16 bits -> save it with 8 bits"),  # in colour
     ],
 )
 def test_unreadable_files(tmp_path: Path, data: bytes, fault: str) -> None:

@@ -20,6 +20,25 @@ def test_pictures_below_the_folder_in_any_case_of_suffix(tmp_path):
     assert found[1]["image"] == str(tmp_path / "b.PNG")
 
 
+def test_what_earlier_runs_have_written_is_no_input(tmp_path, caplog):
+    caplog.set_level("INFO")
+    touch(tmp_path, "day/a.png", "day/run.json", "inspected/run.json", "inspected/findings.csv")
+    touch(tmp_path, "inspected/day/a_seg.png", "runs/1/run.json", "runs/1/model.pt", "runs/1/overlays/best.png")
+    touch(tmp_path, "now/run.json", "now/findings.csv", "now/a_seg.png")
+    assert [case["id"] for case in list_pictures(tmp_path, tmp_path / "now")] == ["day/a"]
+    assert f"left out folders of earlier runs: 2, such as {tmp_path / 'inspected'}" in caplog.messages[0]
+    assert [case["id"] for case in list_pictures(tmp_path / "runs" / "1", "out")] == ["overlays/best"]  # as asked for
+
+
+def test_files_of_other_kinds_are_counted(tmp_path, caplog):
+    caplog.set_level("INFO")
+    touch(tmp_path, "a.png", "b.WebP", "c/d.webp", "e.czi", "LICENSE", ".hidden.webp", "out/findings.csv")
+    assert len(list_pictures(tmp_path, tmp_path / "out")) == 1
+    assert caplog.messages == [
+        "left out files that are no pictures by their suffix: 4 (2 .webp, 1 without one, 1 .czi)"
+    ]
+
+
 def test_one_picture(tmp_path):
     touch(tmp_path, "a.png", "b.png")
     assert [case["id"] for case in list_pictures(tmp_path / "a.png", "out")] == ["a"]

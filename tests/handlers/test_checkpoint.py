@@ -5,7 +5,7 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
-from shared.errors import UserError
+from shared.errors import UserError, message_behind
 from shared.handlers import Checkpoint
 
 
@@ -92,7 +92,7 @@ def test_sigterm_is_given_back(tmp_path):
 
 def test_what_a_killed_run_left_half_written_goes(tmp_path):
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / ".epoch_00009.1.part.pt").touch()
+    (tmp_path / "checkpoints" / ".0123456789abcdef.part.pt").touch()
     run(tmp_path, [0.1])
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch_00001.pt"]
 
@@ -102,6 +102,30 @@ def test_an_error_saves_what_the_interval_left_unsaved(tmp_path):
         run(tmp_path, [0.1, 0.2], epochs=9, interval=5)
     assert saved(tmp_path) == ["epoch_00002.pt"]
     assert int(torch.load(tmp_path / "checkpoints" / "epoch_00002.pt", weights_only=True)["network"]["weight"]) == 2
+
+
+def test_a_full_disk_is_named_with_the_way_on_and_sigterm_is_given_back(tmp_path, caplog):
+    resource = pytest.importorskip("resource", reason="a limit for files stands in for a full disk")
+    caplog.set_level("INFO")
+    limit, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGTERM)
+
+    class FullInTheSecondEpoch(list):
+        def __getitem__(self, epoch):
+            if epoch == 1:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+            return super().__getitem__(epoch)
+
+    try:
+        with pytest.raises((OSError, RuntimeError)) as raised:
+            run(tmp_path, FullInTheSecondEpoch([0.2, 0.1]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    place = f"{tmp_path / 'checkpoints' / 'epoch_00002.pt'}: File too large; free some space"
+    assert message_behind(raised.value).startswith(place)
+    assert f"the last epoch could not be saved: {place}" in caplog.text
+    assert f"--output_dir {tmp_path} --resume True (it has epoch_00001.pt)" in caplog.messages[-1]
+    assert signal.getsignal(signal.SIGTERM) is handler
+    assert saved(tmp_path) == ["epoch_00001.pt"]
 
 
 def test_a_broken_state_is_named_with_the_way_out(tmp_path, caplog):

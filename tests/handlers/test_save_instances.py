@@ -13,7 +13,7 @@ from shared.handlers import SaveInstances, check_findings
 from shared.handlers.save_instances import measure
 
 
-def segment(tmp_path, labels, errors, **options):
+def segment(tmp_path, labels, errors, names="01234", **options):
     """Pass label maps, as inference would give them, through the handler; where they are negative, it gave NaN."""
 
     def step(engine, item):
@@ -34,7 +34,7 @@ def segment(tmp_path, labels, errors, **options):
 
     engine = Engine(step)
     SaveInstances(tmp_path / "in", tmp_path / "out", **options).attach(engine)
-    engine.run(list(zip([f"s/{n}" for n in range(len(labels))], labels, errors, strict=True)))
+    engine.run(list(zip([f"s/{name}" for name in names[: len(labels)]], labels, errors, strict=True)))
 
 
 def rows(tmp_path):
@@ -87,6 +87,15 @@ def test_a_picture_that_cannot_be_segmented_is_a_row_and_an_error_at_the_end(tmp
     assert sorted(p.name for p in (tmp_path / "out" / "s").iterdir()) == ["0_seg.png", "3_seg.png"]
     with pytest.raises(UserError, match="3 of 5 pictures could not be segmented, the others are done"):
         check_findings(tmp_path / "out")
+
+
+def test_a_name_too_long_for_a_result_is_a_row_and_leaves_nothing_behind(tmp_path):
+    empty, names = torch.zeros(2, 3, dtype=torch.int32), ["a" * 247, "b" * 243, "c"]  # which .tif fits
+    segment(tmp_path, [empty] * 3, [""] * 3, names, save_overlay=True, save_probability=True)
+    errors = [row["error"] for row in rows(tmp_path)]
+    remedy = "the name of a result would be too long; give it a shorter one"
+    assert errors == [f"{tmp_path}/in/s/{'a' * 247}.tif: {remedy}", "", ""]
+    assert {path.name[0] for path in (tmp_path / "out" / "s").iterdir()} == {"b", "c"}
 
 
 def test_rows_of_an_earlier_run_stay_but_for_errors_and_pictures_that_are_gone(tmp_path):
