@@ -77,24 +77,33 @@ def bench(
     return format_bench(result)
 
 
-def calibrate(run: str, missed: float = 20.0, false_alarm: float = 1.0, output: str | None = None) -> str:
+def calibrate(
+    source: str,
+    missed: float = 20.0,
+    false_alarm: float = 1.0,
+    output: str | None = None,
+    dataset_dir: str | None = None,
+) -> str:
     """Find the threshold at which a network's mistakes cost least, for a bundle that decides OK or NG.
 
-    Evaluates the run's network on its validation pictures, which take no part in the final score, and writes the cost
-    over the threshold as a table and a picture. What matters is how many false alarms a missed defect outweighs.
+    Evaluates a run's network on its validation pictures, which take no part in the final score, or a bundle's on a data
+    set that it has not learned from, and writes the cost over the threshold as a table and a picture. What matters is
+    how many false alarms a missed defect outweighs.
 
     Options:
-        --run          folder of the run; may stand first without --run
+        --source       folder of the run, or of a bundle, or its name; may stand first without --source
         --missed       cost of a defective picture that passes (default 20, that of the DAGM competition)
         --false_alarm  cost of a sound picture that is rejected (default 1)
         --output       folder to write; must be new or empty (default RUN/calibration, where release finds it)
+        --dataset_dir  prepared data set, for a bundle
 
     Example:
         python -m shared calibrate runs/surfaces --missed 50
     """
     from .deploy import calibrate_run
 
-    return calibrate_run(run, missed, false_alarm, output)
+    folder = source if dataset_dir is None else _bundle_folder(source)
+    return calibrate_run(folder, missed, false_alarm, output, dataset_dir)
 
 
 def folds(runs: str, output: str | None = None) -> str:
@@ -114,7 +123,9 @@ def folds(runs: str, output: str | None = None) -> str:
     return summarise_folds(runs, output)
 
 
-def release(source: str, output: str | None = None, from_: str = "run", version: str | None = None) -> str:
+def release(
+    source: str, output: str | None = None, from_: str = "run", version: str | None = None, max_mb: float = 25.0
+) -> str:
     """Turn a training run, or weights of another program, into weights of a bundle.
 
     A run's weights go to its bundle's models/model.pt in half precision; exactly these are evaluated on the fold that
@@ -126,6 +137,7 @@ def release(source: str, output: str | None = None, from_: str = "run", version:
         --output   other programs: file to write; must be new
         --from     run, or nested_unet for a model.pth of pytorch-nested-unet (UNet or NestedUNet) (default run)
         --version  a run's: of the bundle (default: the second number raised by one)
+        --max_mb   a run's: megabytes that its weights may take in half precision (default 25)
 
     Example:
         python -m shared release runs/nuclei
@@ -135,7 +147,7 @@ def release(source: str, output: str | None = None, from_: str = "run", version:
     if from_ == "run":
         if output is not None:
             raise UsageError("--output goes with --from nested_unet; a run's weights go to its bundle")
-        return release_run(source, version=version)
+        return release_run(source, version=version, max_mb=max_mb)
     if from_ != "nested_unet":
         raise UsageError(f"--from takes run or nested_unet, got {from_!r}")
     if output is None:

@@ -11,24 +11,34 @@ from shared.cli import COMMANDS
 from shared.command_line import options_of
 from shared.runs.options import check_options, parse_options
 
-NAMES = ("nuclei", "defects", "own_defects", "brats2019", "speed")
-PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in NAMES}
-LINES = [
-    line.strip().replace("$fold", "0")
-    for page in PAGES.values()
-    for block in re.findall(r"```\n(.*?)```", page, flags=re.DOTALL)
-    for line in block.splitlines()
-    if not re.fullmatch(r"for fold in .*; do|done", line)
-]
-KNOBS = [row.replace("`, `", " ") for row in re.findall(r"^\| `(--.*?)` \|", PAGES["own_defects"], flags=re.MULTILINE)]
+NAMES = ("nuclei", "defects", "own_defects", "brats2019", "speed", "deploy", "many_devices")
+PAGES = {ROOT / "docs" / f"{name}.md": ROOT for name in NAMES}  # and the folder in which one stands
+PAGES |= {card: card.parents[1] for card in sorted(ROOT.glob("bundles/*/docs/README.md"))}
+# Other programs: tests/test_monai_label.py has how the server was tried, tests/deploy/test_pack.py the archive.
+OTHERS = r"(for fold in .*; do|done|pip|unzip|monailabel|cd .* && sha256sum) ?.*"
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if "monai.bundle" in line])
-def test_a_command_of_monai_has_these_options(monkeypatch, line):
-    monkeypatch.chdir(ROOT)
-    words = shlex.split(line)
-    assert words[:4] == ["python", "-m", "monai.bundle", "run"]
-    check_options(parse_options(words[4:]))
+def commands(page):
+    """Every line of the blocks of a page that is a command of ours or of MONAI's."""
+    text = page.read_text(encoding="utf-8").replace("$fold", "0")
+    lines = [
+        line.strip() for block in re.findall(r"```\n(.*?)```", text, flags=re.DOTALL) for line in block.splitlines()
+    ]
+    return [line for line in lines if line and not re.fullmatch(OTHERS, line)]
+
+
+LINES = [(folder, line) for page, folder in PAGES.items() for line in commands(page)]
+OWN_DEFECTS = (ROOT / "docs" / "own_defects.md").read_text(encoding="utf-8")
+KNOBS = [row.replace("`, `", " ") for row in re.findall(r"^\| `(--.*?)` \|", OWN_DEFECTS, flags=re.MULTILINE)]
+
+
+@pytest.mark.parametrize(("folder", "line"), [(folder, line) for folder, line in LINES if "monai.bundle run" in line])
+def test_a_command_of_monai_has_these_options(monkeypatch, folder, line):
+    unpacked = folder == ROOT and "bundles/" not in line
+    monkeypatch.chdir(ROOT / "bundles" if unpacked else folder)
+    program, arguments = line.split("-m monai.bundle run", 1)
+    assert re.fullmatch(r"python |torchrun --standalone --nproc_per_node=2 ", program)
+    check_options(parse_options(shlex.split(arguments)))
 
 
 @pytest.mark.parametrize("row", KNOBS)
@@ -37,7 +47,7 @@ def test_a_knob_of_the_table_is_the_bundle_s(row):
     check_options(parse_options(["--config_file", config, *shlex.split(row)]))
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if "shared" in shlex.split(line)])
+@pytest.mark.parametrize("line", sorted({line for _, line in LINES if line.startswith("python -m shared")}))
 def test_a_command_of_ours_has_these_options(line):
     words = shlex.split(line)[3:]
     command = COMMANDS[words[0]] if callable(COMMANDS[words[0]]) else COMMANDS[words[0]][words[1]]
@@ -48,5 +58,5 @@ def test_a_command_of_ours_has_these_options(line):
 
 
 def test_every_command_of_the_pages_is_tested():
-    assert (len(LINES), len(KNOBS)) == (35, 5)
-    assert all(line.startswith(("python -m shared", "python -m monai.bundle")) for line in LINES)
+    assert (len(LINES), len(KNOBS)) == (68, 5)
+    assert all(re.match(r"python -m shared|(python|torchrun .*) -m monai.bundle", line) for _, line in LINES)

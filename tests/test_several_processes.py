@@ -19,13 +19,13 @@ from shared.runs import record_run
 BUNDLES = ("unet_dsb", "unet_industrial", "unet3d_brats")
 
 
-def torchrun(folder, name, configs, run_id, *words):
+def torchrun(folder, name, configs, run_id, *words, features=FEATURES):
     """Run ``configs`` of a bundle with two processes in ``folder``."""
     bundle = ROOT / "bundles" / name
     files = str([str(bundle / "configs" / f"{config}.json") for config in configs])
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     command += ["-m", "monai.bundle", "run", *run_id, "--config_file", files, "--bundle_root", str(bundle)]
-    command += ["--device", "cpu", "--network_def::features", str(FEATURES), *map(str, words)]
+    command += ["--device", "cpu", "--network_def::features", str(features), *map(str, words)]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     return run.returncode, run.stderr
 
@@ -119,6 +119,22 @@ def test_defects_are_scored_as_by_one_process(defects, tmp_path):
     assert_same_scores(tmp_path / "several" / f"fold_{fold}", tmp_path / "single" / f"fold_{fold}")
     record = json.loads((tmp_path / "several" / f"fold_{fold}" / "run.json").read_text())
     assert record["data"]["cases"] == sum(case["fold"] == fold for case in cases)
+
+
+def test_tumours_are_learned_in_equal_shares_and_scored_as_by_one_process(heads, tmp_path):
+    """Of three cases two for each process, which is one step; one case is in both shares."""
+    small = {"dataset_dir": heads, "patch_size": [32, 32, 32]}
+    words = [word for key, value in small.items() for word in (f"--{key}", value)]
+    words += ["--epochs", 1, "--val_interval", 1, "--batch_size", 2, "--output_dir", "run"]
+    configs = ["train", "multi_gpu_train"]
+    code, err = torchrun(tmp_path, "unet3d_brats", configs, ["training"], *words, features=[4, 4, 8])
+    assert code == 0, err[-3000:]
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (record["processes"], record["data"]["cases"]) == (2, 3)
+    assert [row["epoch"] for row in table(tmp_path / "run" / "curves.csv")] == ["1"]
+    small |= {"device": "cpu", "network_def::features": [4, 4, 8], "checkpoint": tmp_path / "run" / "model.pt"}
+    run_bundle("unet3d_brats", ["train", "evaluate"], output_dir=tmp_path / "single", **small)
+    assert_same_scores(tmp_path / "run", tmp_path / "single" / "fold_0")
 
 
 def test_a_resumed_run_goes_on_exactly_and_a_mistake_that_one_process_meets_ends_both(trained, pictures, tmp_path):

@@ -286,6 +286,10 @@ def test_voxels_of_another_size(trained, heads, tmp_path):
         segment(case, tmp_path / "other", tmp_path / "run" / "model.pt")
     mistake = "was trained with spacing [1.0, 1.0, 1.0], not [2.0, 2.0, 2.0]; give --spacing '[1.0, 1.0, 1.0]'"
     assert mistake in str(user_error_behind(raised.value))
+    with pytest.raises(Exception) as raised:  # the weights shipped
+        run_bundle("unet3d_brats", ["inference", "full_resolution"], dataset_dir=case, output_dir=tmp_path / "other")
+    mistake = "models/model.pt was trained with spacing [2.0, 2.0, 2.0], not [1.0, 1.0, 1.0]"
+    assert mistake in str(user_error_behind(raised.value))
     assert not (tmp_path / "other").exists()
 
 
@@ -293,6 +297,8 @@ def test_voxels_of_another_size(trained, heads, tmp_path):
     ("options", "message"),
     [
         ({"patch_size": [40, 40, 40]}, "patch_size: .* take multiples of 32"),
+        ({"patch_size": [64, 64]}, "patch_size: .* has 2 sides, the network takes 3"),
+        ({"network_def::features": [2] * 6}, r"patch_size: .* take \[64, 64, 64\]"),
         ({"fold": 9}, r"fold: 9 is not in .*datalist.json"),
         ({"cache_rate": 2.0}, "cache_rate: 2.0 will not do"),
     ],

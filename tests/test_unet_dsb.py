@@ -12,6 +12,7 @@ from PIL import Image
 from running import ROOT, SMALL, TRAINING, run_bundle, table
 
 from shared.errors import user_error_behind
+from shared.runs.record import sha256_of
 
 CONFIGS = ROOT / "bundles" / "unet_dsb" / "configs"
 
@@ -77,6 +78,20 @@ def test_evaluation_of_the_trained_network_repeats_its_scores(trained, nuclei, t
     assert json.loads((tmp_path / "validation" / "summary.json").read_text())["split"] == "validation"
 
 
+def test_a_fold_that_was_learned_from_is_not_scored(trained, nuclei, tmp_path):
+    shutil.copytree(trained, tmp_path / "run")
+    record = json.loads((trained / "run.json").read_text()) | {"config": {"fold": 0}}  # as the command line does
+    (tmp_path / "run" / "run.json").write_text(json.dumps(record))
+    options = SMALL | {"dataset_dir": nuclei, "checkpoint": tmp_path / "run" / "model.pt"}
+    run_bundle("unet_dsb", ["train", "evaluate"], output_dir=tmp_path / "scores", **options)
+    evaluated = json.loads((tmp_path / "scores" / "fold_0" / "run.json").read_text())
+    assert evaluated["checkpoint_sha256"] == sha256_of(trained / "model.pt")
+    with pytest.raises(Exception) as raised:
+        run_bundle("unet_dsb", ["train", "evaluate"], output_dir=tmp_path / "scores", fold=1, **options)
+    assert "with fold 0 held out and has learned from what is scored" in str(user_error_behind(raised.value))
+    assert not (tmp_path / "scores" / "fold_1").exists()
+
+
 def test_no_fold_held_out_is_scored_on_the_pictures_that_chose(nuclei, tmp_path):
     train(nuclei, tmp_path / "run", fold=-1)
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
@@ -137,6 +152,7 @@ def test_pretrained_weights_of_another_number_of_channels(trained, nuclei, tmp_p
         ({"epochs": 0}, "epochs: 0 will not do; take a whole number of 1 or more"),
         ({"pretrained": "none.pt"}, "pretrained: none.pt does not exist"),
         ({"cache_rate": 2.0}, "cache_rate: 2.0 will not do; take a share between 0 and 1"),
+        ({"patch_size": [128, 128, 128]}, r"patch_size: .* has 3 sides, the network takes 2; .* \[128, 128\]"),
         ({"amp": "half"}, "amp: 'half' will not do; take auto, True or False"),
         ({"dataset_dir": "."}, "no datalist.json in ."),
     ],

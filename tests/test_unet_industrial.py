@@ -13,6 +13,7 @@ from running import FEATURES, ROOT, SMALL, TRAINING, run_bundle, table
 
 from shared.errors import user_error_behind
 from shared.networks import SubpixelUNet
+from shared.synthetic.dagm import draw_case
 
 CONFIGS = ROOT / "bundles" / "unet_industrial" / "configs"
 SMALLER = {"patch_size": [96, 96]}
@@ -98,6 +99,28 @@ def test_a_defect_on_the_borders_of_tiles_is_one_and_as_large_as_in_one_tile(tmp
     assert np.array_equal(masks[0], masks[1]) and np.array_equal(masks[0] > 0, surface > 100)
 
 
+def test_the_weights_shipped_find_one_defect_across_tiles_as_in_one_window(tmp_path):
+    """What the network sees ends at a tile's border; without overlap Dice is 0.87 and the mean difference 0.009."""
+    surface, label = draw_case(seed=2, number=1, class_id=1, shape=(320, 320))
+    assert label[159].any() and label[160].any()  # a tile of 160 ends here
+    Image.fromarray(surface).save(tmp_path / "a.png")
+    masks, probabilities = [], []
+    for tile in (160, 1024):
+        output = tmp_path / str(tile)
+        options = {"device": "cpu", "dataset_dir": tmp_path / "a.png", "output_dir": output, "amp": False}
+        options |= {"engine": "eager", "save_probability": True, "inferer::inferer::max_tile": tile}
+        run_bundle("unet_industrial", ["inference"], **options)
+        assert [row["decision"] for row in table(output / "findings.csv")] == ["NG"]  # a row per defect
+        for name, found in (("seg", masks), ("prob", probabilities)):
+            with Image.open(output / f"a_{name}.png") as picture:
+                values = np.asarray(picture)
+                found.append(values / np.iinfo(values.dtype).max)
+    sizes = [mask.sum() for mask in masks]
+    assert 2 * (masks[0] * masks[1]).sum() / sum(sizes) >= 0.93
+    assert 2 * (masks[1] * (label > 0)).sum() / (sizes[1] + (label > 0).sum()) >= 0.85
+    assert np.abs(probabilities[0] - probabilities[1]).mean() <= 0.005
+
+
 def test_a_picture_beyond_the_limit_is_named_and_the_others_are_done(trained, tmp_path):
     for name, size in (("large.png", (41, 25)), ("small.png", (40, 25))):
         (tmp_path / "in").mkdir(exist_ok=True)
@@ -158,6 +181,16 @@ def test_the_reference_s_weights_inspect(defects, tmp_path):
     run_bundle("unet_industrial", ["inference", "reference_inference"], checkpoint=checkpoint, **options)
     with Image.open(next((tmp_path / "out").glob("*_seg.png"))) as mask:
         assert mask.size == (80, 96)
+
+
+def test_tumours_are_no_pictures(heads, tmp_path):
+    options = TRAINING | {"dataset_dir": heads, "output_dir": tmp_path / "run", "checkpoint": tmp_path / "model.pt"}
+    torch.save(SubpixelUNet(1, 1, FEATURES).state_dict(), tmp_path / "model.pt")
+    for configs in (["train"], ["train", "evaluate"]):
+        with pytest.raises(Exception) as raised:
+            run_bundle("unet_industrial", configs, **options)
+        assert "is made of 4 files, as volumes are" in str(user_error_behind(raised.value))
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_wiring_that_stands_twice_is_the_same():

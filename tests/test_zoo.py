@@ -1,10 +1,13 @@
 """What the MONAI model zoo and the tools that load its bundles ask of each bundle."""
 
+import ast
 import json
 import logging
 import logging.handlers
 import re
+import sys
 from configparser import RawConfigParser
+from importlib.metadata import packages_distributions
 
 import jsonschema
 import pytest
@@ -13,6 +16,8 @@ from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 from monai.bundle.properties import InferProperties, MetaProperties, TrainProperties
 from monai.utils import BundleProperty, BundlePropertyConfig
 from running import DATA, ROOT
+
+from shared.runs.record import sha256_of
 
 BUNDLES = sorted(folder.name for folder in (ROOT / "bundles").iterdir())
 LARGEST = 25 * 2**20  # bytes; the zoo keeps larger files elsewhere
@@ -103,6 +108,28 @@ def test_the_versions_are_those_of_the_requirements(bundle):
     assert needed == {name: pins[name] for name in needed}
 
 
+def test_the_packages_that_the_code_imports_are_named(bundle):
+    """All of it: a bundle carries the whole package, which is imported room by room."""
+    trees = [ast.parse(file.read_text()) for file in (ROOT / "shared").rglob("*.py")]
+    statements = [node for tree in trees for node in tree.body]  # what a function imports is for its own command
+    names = {alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in statements if isinstance(node, ast.ImportFrom) and node.level == 0}
+    modules = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"monai", "torch", "numpy"}
+    needed = json.loads((bundle / "configs" / "metadata.json").read_text())["required_packages_version"]
+    assert "tifffile" in modules
+    assert {name for module in modules for name in packages_distributions()[module]} <= needed.keys()
+
+
+def test_a_prediction_of_logits_has_no_range(bundle):
+    pred = json.loads((bundle / "configs" / "metadata.json").read_text())["network_data_format"]["outputs"]["pred"]
+    assert pred["value_range"] == []  # the specification's word for one that is not known
+
+
+def test_the_figures_published_are_of_the_weights_shipped(bundle):
+    record = json.loads((ROOT / "results" / bundle.name / "shipped" / "run.json").read_text())
+    assert record["evaluation"].get("checkpoint_sha256") == sha256_of(bundle / "models" / "model.pt")
+
+
 def test_the_files_are_those_that_the_zoo_expects(bundle):
     for name in ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/inference.json", "models/model.pt"):
         assert (bundle / name).stat().st_size, name
@@ -128,6 +155,13 @@ def test_every_configuration_is_run_by_a_test(bundle):
     text = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py") if bundle.name in path.read_text())
     for path in bundle.glob("configs/*.json"):
         assert f'"{path.stem}"' in text or path.stem == "metadata", path.name
+
+
+@pytest.mark.parametrize("overlay", [(), ("ensemble",)])
+def test_an_evaluation_tells_what_it_scores_and_with_what(bundle, overlay):
+    _, load, *_, record, _ = read(bundle, "train", "evaluate", *overlay)["run"]
+    assert load["scored"] == {"dataset_dir": "@dataset_dir", "split": "@split", "fold": "@fold"}
+    assert (record["_target_"], record["checkpoint"]) == ("shared.runs.record_run", "@checkpoint")
 
 
 @pytest.mark.parametrize(

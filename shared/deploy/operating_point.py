@@ -75,9 +75,9 @@ def choose_threshold(curve: CostCurve) -> OperatingPoint:
 
     Between two neighbouring scores every threshold decides alike, and several such intervals may cost the same. Taken
     is the one that parts pictures, rather than calling all of them defective or none, if there is one; then the widest
-    in logits, in which scores near 0 and 1 lie as far apart as the network put them; then the one nearest 0.5. The
-    threshold is the middle of the interval, in logits, of all its points the one that pictures a little different from
-    these are least likely to cross; it is rounded to as few digits as the middle tenth of the interval allows.
+    in logits; then the one nearest 0.5. The threshold lies in the middle half of it, in logits, so that pictures a
+    little different from these will not cross it, and there as near as may be to 0.5, for which the network was
+    trained, and its outlines are best; it is rounded to as few digits as a twentieth of the interval allows.
 
     Args:
         curve: from ``trace_cost``.
@@ -97,7 +97,9 @@ def choose_threshold(curve: CostCurve) -> OperatingPoint:
     middle, width = (logit(low) + logit(high)) / 2, logit(high) - logit(low)
     order = np.lexsort((np.abs(middle), -width.round(9), all_or_none, ~cheapest))
     best = order[0]
-    return OperatingPoint(_short(middle[best], width[best]), float(low[best]), float(high[best]))
+    quarter = width[best] / 4
+    place = np.clip(0.0, middle[best] - quarter, middle[best] + quarter)
+    return OperatingPoint(_short(float(place), width[best]), float(low[best]), float(high[best]))
 
 
 def _parts(curve: CostCurve) -> np.ndarray:
@@ -106,15 +108,15 @@ def _parts(curve: CostCurve) -> np.ndarray:
     return (found > 0) & (found < curve.defective + curve.defect_free)
 
 
-def _short(middle: float, width: float) -> float:
-    """The number of fewest digits whose logit is at most a twentieth of ``width`` from ``middle``.
+def _short(place: float, width: float) -> float:
+    """The number of fewest digits whose logit is at most a twentieth of ``width`` from ``place``.
 
     Digits are those of the distance to the nearer of 0 and 1.
     """
-    share = float(expit(-abs(middle)))
+    share = float(expit(-abs(place)))
     for digits in range(1, 18):
         value = float(f"{share:.{digits}g}")
-        value = value if middle < 0 else round(1 - value, 15)
-        if abs(logit(value) - middle) <= width / 20:
+        value = value if place < 0 else round(1 - value, 15)
+        if abs(logit(value) - place) <= width / 20:
             return value
     raise ValueError(f"width must be more than the precision of numbers, got {width}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import tempfile
@@ -13,18 +14,19 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
-from ..atomic import atomic_path, atomic_write_json, atomic_write_text
+from ..atomic import atomic_path, atomic_save, atomic_write_json, atomic_write_text
 from ..errors import UserError
 from ..runs import load_checkpoint
 from .calibrate import read_calibration
 from .card import read_card
 from .knob import set_knob
-from .trained_run import evaluate_run, read_run
+from .trained_run import TrainedRun, evaluate_run, read_run, refuse_learned
 
 __all__ = ["half_precision", "release_run"]
 
 LARGEST_MB = 25.0
-TRAINED_FOR = ("spacing", "patch_size")  # knobs of a run that its weights are used with
+TRAINED_FOR = ("spacing", "patch_size", "threshold")  # knobs of a run that its weights are used with
+PROSE = "docs/README.md, docs/data_license.txt and the texts in configs/metadata.json"
 
 
 def half_precision(network: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -52,70 +54,71 @@ def half_precision(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return state
 
 
-def release_run(run: str | Path, results: str | Path = "results", version: str | None = None) -> str:
+def release_run(
+    run: str | Path, results: str | Path = "results", version: str | None = None, max_mb: float = LARGEST_MB
+) -> str:
     """Make the weights of ``run`` those of its bundle.
 
     Writes ``models/model.pt`` in half precision, evaluates exactly that file with the bundle's ``evaluate.json`` on the
     fold that the run held out, and writes what came out to ``results/<bundle>/shipped``, to ``metadata.json`` (figures,
-    version, changelog) and between the marks of the model card ``docs/README.md``, see ``Card``. A run that has been
-    calibrated brings its threshold along, and one on volumes the size of voxels and windows: the weights are evaluated
-    with them, and they become those of ``train.json`` and ``inference.json``, where nothing else changes.
+    version, changelog) and between the marks of the model card ``docs/README.md``, see ``Card``. A run brings its
+    threshold along, with the curve if it has been calibrated, and one on volumes the size of voxels and windows: the
+    weights are evaluated with them, and they become those of ``train.json`` and ``inference.json``, where nothing else
+    changes.
 
     Args:
         run: folder of a finished training.
         results: folder of the committed figures.
         version: of the bundle; by default the second number of its version is raised by one.
+        max_mb: size that the file may have, in megabytes.
 
     Returns:
         Lines that say what was written.
 
     Raises:
-        UserError: the run is not finished or not the bundle's, its calibration is of other weights, the weights are
-            too large, the evaluation failed, or the card names a figure that it has not.
+        UserError: the run is not finished or not the bundle's, it has learned from what would be scored, its
+            calibration is of other weights, the weights are too large, the evaluation failed, or the card names a
+            figure that it has not.
     """
     trained = read_run(run)
-    run, record, config, bundle = trained
+    run, _, config, bundle = trained
     configs = bundle / "configs"
     metadata_file, card_file = configs / "metadata.json", bundle / "docs" / "README.md"
     metadata = json.loads(metadata_file.read_text(encoding="utf-8"))
     card = read_card(card_file.read_text(encoding="utf-8"), str(card_file))
     version = version or _next_version(metadata["version"])
-    threshold = read_calibration(trained)
+    calibrated = read_calibration(trained)
     used = json.loads((configs / "inference.json").read_text(encoding="utf-8")).keys()
     knobs = {name: config[name] for name in TRAINED_FOR if name in used & config.keys()}
-    if threshold is not None:
-        knobs["threshold"] = threshold
+    if calibrated is not None:
+        knobs["threshold"] = calibrated
     changed = _with_knobs(configs, knobs)
-    shipped = Path(results) / bundle.name / "shipped"
+    name = bundle.resolve().name  # of an unpacked bundle the folder is `.`
+    shipped = Path(results) / name / "shipped"
+    split = "fold" if config["fold"] >= 0 else "validation"
+    refuse_learned(trained, split, "hold a fold out in training (--fold 0), or leave the bundle's weights as they are")
 
     with tempfile.TemporaryDirectory(dir=run) as workplace:
-        model, scores = Path(workplace) / "model.pt", Path(workplace) / "scores"
-        torch.save(half_precision(_network(bundle, run / "model.pt", config)), model)
-        if (size := model.stat().st_size / 1e6) > LARGEST_MB:
+        model, scores, kept = (Path(workplace) / part for part in ("model.pt", "scores", "shipped"))
+        atomic_save(model, half_precision(_network(bundle, run / "model.pt", config)))
+        if (size := model.stat().st_size / 1e6) > max_mb:
             raise UserError(
-                f"release: {run}/model.pt takes {size:.1f} MB in half precision, more than {LARGEST_MB:.0f}; "
-                "train a narrower network"
+                f"release: {run}/model.pt takes {size:.1f} MB in half precision, more than {max_mb:g}; train a "
+                f"narrower network, or allow it by --max_mb {math.ceil(size)}"
             )
-        options = {"split": "fold" if config["fold"] >= 0 else "validation", "checkpoint": model, **knobs}
+        options = {"split": split, "checkpoint": model, **knobs}
         folder = evaluate_run(trained, [configs / "train.json", configs / "evaluate.json"], scores, options)
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        summary["checkpoint"] = f"{bundle.name}/models/model.pt, version {version}"
+        summary["checkpoint"] = f"{name}/models/model.pt, version {version}"
         figures = card.figures(summary)
-        told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+        told = ", ".join(f"{figure} {value:.3f}" for figure, value in figures.items())
         held_out = f"fold {config['fold']} held out" if config["fold"] >= 0 else "no fold held out"
         changelog = {version: f"weights trained with {held_out}: {told}"} | {
             earlier: text for earlier, text in metadata.get("changelog", {}).items() if earlier != version
         }
+        _keep(kept, trained, folder, summary)
         shutil.rmtree(shipped, ignore_errors=True)
-        shipped.mkdir(parents=True)
-        atomic_write_json(shipped / "summary.json", summary)
-        for source, name in ((folder / "metrics.csv", "metrics.csv"), (run / "curves.csv", "curves.csv")):
-            shutil.copy(source, shipped / name)
-        evaluation = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        both = {"training": record, "evaluation": evaluation | {"config": None}}
-        for start in [*record["starts"], *evaluation["starts"]]:
-            start.pop("working_directory", None)  # the place on somebody's disk is nobody else's concern
-        atomic_write_json(shipped / "run.json", both)
+        shutil.copytree(kept, shipped)
         with atomic_path(bundle / "models" / "model.pt") as temporary:
             shutil.copy(model, temporary)
     for file, text in changed.items():
@@ -125,10 +128,28 @@ def release_run(run: str | Path, results: str | Path = "results", version: str |
     atomic_write_text(card_file, card.filled(summary))
     lines = [f"{bundle}/models/model.pt  {size:.1f} MB, version {version}", told, str(shipped)]
     if changed:
-        adopted = ", ".join(f"{name} {value!r}" for name, value in knobs.items())
+        adopted = ", ".join(f"{knob} {value!r}" for knob, value in knobs.items())
         lines.append(f"{adopted}, as of the run, in {' and '.join(str(file) for file in changed)}")
-    words = f"--fold {config['fold']} --split {options['split']}"
-    return "\n".join([*lines, f"evaluated with {configs}/train.json and evaluate.json, {words}"])
+    lines.append(f"evaluated with {configs}/train.json and evaluate.json, --fold {config['fold']} --split {split}")
+    lines.append(f"left as they were, and now yours to look over: {PROSE}")
+    return "\n".join(lines)
+
+
+def _keep(target: Path, run: TrainedRun, scores: Path, summary: Mapping[str, Any]) -> None:
+    """Bring together in a new folder what is worth keeping of a training and of the evaluation in ``scores``."""
+    target.mkdir()
+    atomic_write_json(target / "summary.json", summary)
+    for source in (scores / "metrics.csv", run.folder / "curves.csv"):
+        shutil.copy(source, target / source.name)
+    if (run.folder / "calibration").is_dir():
+        shutil.copytree(run.folder / "calibration", target / "calibration")
+    evaluation = json.loads((scores / "run.json").read_text(encoding="utf-8"))
+    for start in evaluation["starts"]:  # as a reader would repeat it
+        own = start["command"].replace(str(target.parent / "model.pt"), str(run.bundle / "models" / "model.pt"))
+        start["command"] = own.replace(str(target.parent / "scores"), "SCORES")
+    for start in [*run.record["starts"], *evaluation["starts"]]:
+        start.pop("working_directory", None)  # the place on somebody's disk is nobody else's concern
+    atomic_write_json(target / "run.json", {"training": run.record, "evaluation": evaluation | {"config": None}})
 
 
 def _with_knobs(configs: Path, knobs: Mapping[str, Any]) -> dict[Path, str]:

@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from monai.bundle import ConfigParser
+
+from ..datasets import select_cases
 from ..errors import UserError
 from ..runs.record import sha256_of
 
-__all__ = ["TrainedRun", "evaluate_run", "read_run"]
+__all__ = ["TrainedRun", "evaluate_run", "read_run", "refuse_learned"]
 
 # The last two are written when a training has ended.
 FILES = ("run.json", "model.pt", "curves.csv", "summary.json", "metrics.csv")
@@ -54,6 +57,26 @@ def read_run(folder: str | Path) -> TrainedRun:
     if sha256_of(datalist) != record["data"]["datalist_sha256"]:
         raise UserError(f"run: {datalist} is not what {folder} was trained with; put it back, or train again")
     return TrainedRun(folder, record, config, bundle)
+
+
+def refuse_learned(run: TrainedRun, part: str, remedy: str) -> None:
+    """Refuse to score a run on pictures that it has learned from.
+
+    Args:
+        run: the training.
+        part: of its data that is to be scored, see ``select_cases``.
+        remedy: what to do instead.
+
+    Raises:
+        UserError: some of them are among its training cases.
+    """
+    learned = {case["id"] for case in ConfigParser(run.config).get_parsed_content("train::cases")}
+    chosen = select_cases(run.config["dataset_dir"], part, run.config["fold"])
+    if seen := sum(case["id"] in learned for case in chosen):
+        raise UserError(
+            f"run: {run.folder} has learned from {seen} of the {len(chosen)} {part} cases, on which it would look "
+            f"better than it is; {remedy}"
+        )
 
 
 def evaluate_run(run: TrainedRun, configs: Sequence[Path], scores: Path, options: Mapping[str, Any]) -> Path:

@@ -27,10 +27,10 @@ from .model_cache import MODEL, cache_folder, store
 __all__ = ["EngineError", "OpenVINOEngine", "openvino_is_there", "size_class"]
 
 # A traced network is a list of operations without branches. MONAI's decoders branch: a side that was odd before a
-# pooling is padded after it. Which poolings meet an odd side follows from the side modulo two to their number; four
-# poolings are what the networks here have. Other networks with more either agree as well or fail in OpenVINO's check of
-# shapes, with an error.
-MODULUS = 16
+# pooling is padded after it. Which poolings meet an odd side follows from the side modulo two to their number; five are
+# the most that the networks here have (SubpixelUNet's four come after a halving, UNet3D has five). A network with more
+# may give an output of another size without an error.
+MODULUS = 32
 EXAMPLE = 64  # sides of the example from here to twice this number, congruent to the picture's modulo this
 STRUCTURE = ["segmentation_bundles", "outputs"]  # where in the model's own notes the nesting of its outputs stands
 
@@ -65,7 +65,8 @@ class OpenVINOEngine:
 
     def _start(self, network: torch.nn.Module, fingerprint: str, x: torch.Tensor, low: bool) -> None:
         precision = low_precision(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")) if low else "f32"
-        words = [fingerprint, precision, openvino().__version__, str(x.dtype), str(x.shape[1]), str(size_class(x))]
+        sizes = f"{size_class(x)} of {MODULUS}"  # or a cache would give what was converted for another modulus
+        words = [fingerprint, precision, openvino().__version__, str(x.dtype), str(x.shape[1]), sizes]
         entry = cache_folder() / "openvino" / hashlib.sha256(" ".join(words).encode()).hexdigest()
         model = _read(entry)
         if model is None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
 import logging
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import torch
 from monai.networks.utils import copy_model_state
 
 from ..errors import UserError
+from .origin import check_origin
 
 __all__ = ["load_checkpoint", "load_checkpoints", "load_pretrained"]
 
@@ -23,6 +22,7 @@ def load_checkpoint(
     network: torch.nn.Module,
     option: str = "checkpoint",
     trained_with: Mapping[str, Any] | None = None,
+    scored: Mapping[str, Any] | None = None,
 ) -> None:
     """Load ``path`` into ``network``, strictly; half-precision weights become the network's own precision.
 
@@ -30,40 +30,45 @@ def load_checkpoint(
         path: a state dict, or a dictionary that holds one under ``model`` or ``network``.
         network: the network to fill.
         option: what named the file, for messages.
-        trained_with: knobs that must be what they were in training, where the ``run.json`` of a training stands beside
-            the file and names them: with others the network would see what it has not learned from.
+        trained_with: knobs that must be what they were in training, see ``check_origin``.
+        scored: of an evaluation the ``dataset_dir``, ``split`` and ``fold``, from which it must not have learned.
 
     Raises:
-        UserError: the file is not there, cannot be read, belongs to another network, or was trained with other knobs.
+        UserError: the file is not there, cannot be read, belongs to another network, was trained with other knobs or
+            has learned from what would be scored.
     """
     state = _read_state(option, path)
-    _refuse_other_knobs(option, Path(path), trained_with or {})
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         remedy = "name another, or take the configurations and knobs of its training, which its run.json has"
         raise UserError(f"{option}: {path} belongs to another network; {remedy} ({reason})") from error
+    check_origin(option, Path(path), trained_with or {}, scored)
 
 
 def load_checkpoints(
-    paths: Sequence[str | Path], networks: torch.nn.ModuleList, trained_with: Mapping[str, Any] | None = None
+    path: Sequence[str | Path],
+    network: torch.nn.ModuleList,
+    trained_with: Mapping[str, Any] | None = None,
+    scored: Mapping[str, Any] | None = None,
 ) -> None:
-    """Load each of ``paths`` into a network of its own, as ``load_checkpoint`` does.
+    """Load several files, each into a network of its own; it stands where ``load_checkpoint`` stands for one.
 
     Args:
-        paths: one for each network.
-        networks: one network; copies of it are added.
+        path: a file for each network.
+        network: one network; copies of it are added.
         trained_with: as for ``load_checkpoint``.
+        scored: likewise.
 
     Raises:
         UserError: there is no path, or a file is not what ``load_checkpoint`` takes.
     """
-    if not isinstance(paths, list | tuple) or not paths or not all(isinstance(path, str | Path) for path in paths):
-        raise UserError(f"checkpoints: {paths!r} will not do; take a list of files: --checkpoints \"['a.pt','b.pt']\"")
-    networks.extend(copy.deepcopy(networks[0]) for _ in paths[1:])
-    for path, network in zip(paths, networks, strict=True):
-        load_checkpoint(path, network, "checkpoints", trained_with)
+    if not isinstance(path, list | tuple) or not path or not all(isinstance(file, str | Path) for file in path):
+        raise UserError(f"checkpoints: {path!r} will not do; take a list of files: --checkpoints \"['a.pt','b.pt']\"")
+    network.extend(copy.deepcopy(network[0]) for _ in path[1:])
+    for file, each in zip(path, network, strict=True):
+        load_checkpoint(file, each, "checkpoints", trained_with, scored)
 
 
 def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
@@ -86,16 +91,6 @@ def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
     logger.info("pretrained: %d of %d tensors taken from %s", len(loaded), len(loaded) + len(left), path)
     for name in left:
         logger.info("pretrained: not taken: %s", name)
-
-
-def _refuse_other_knobs(option: str, path: Path, knobs: Mapping[str, Any]) -> None:
-    folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
-    record = folder / "run.json"
-    config = (json.loads(record.read_text(encoding="utf-8")).get("config") or {}) if record.is_file() else {}
-    for name, value in json.loads(json.dumps(dict(knobs))).items():  # as it is recorded
-        if (was := config.get(name, value)) != value:
-            remedy = f"give --{name} {shlex.quote(json.dumps(was))}"
-            raise UserError(f"{option}: {path} was trained with {name} {was}, not {value}; {remedy}")
 
 
 def _read_state(option: str, path: str | Path) -> Any:

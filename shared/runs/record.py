@@ -30,7 +30,17 @@ MAY_CHANGE = frozenset(  # knobs that leave a run what it was, or that record_ru
     | {"log_interval", "checkpoint_interval", "_meta_"}
 )
 MAY_CHANGE_AT_INFERENCE = MAY_CHANGE | frozenset(  # beyond that: how it is computed, and what else is written
-    {"skip_existing", "device", "amp", "engine", "batch_size", "save_probability", "save_overlay", "submission"}
+    {
+        "skip_existing",
+        "checkpoint",
+        "device",
+        "amp",
+        "engine",
+        "batch_size",
+        "save_probability",
+        "save_overlay",
+        "submission",
+    }
 )
 RESUMED = "a resumed run keeps what it had; start a new one, with --pretrained if its weights are to be used"
 CONTINUED = "results of both would lie in one folder; give another --output_dir"
@@ -50,7 +60,8 @@ def record_run(
 
     It stands in ``run`` after all that can be checked beforehand, so that a mistake leaves no folder behind. A run
     that goes on adds to the list of its ``starts`` and must have the knobs that it had; one that is resumed also its
-    data and number of processes. Of several processes the first does all this, and the others wait for it.
+    data and number of processes, an inference the folder of its data. Of several processes the first does all this, and
+    the others wait for it.
 
     Args:
         output_dir: folder of the run; new or empty, unless an earlier run goes on in it.
@@ -59,7 +70,7 @@ def record_run(
         seed: seed of the run.
         resume: training: whether an earlier run goes on; None if it cannot.
         skip_existing: inference: whether an earlier run goes on; None if it cannot.
-        checkpoint: inference: the weights, whose SHA-256 is recorded if they are one file.
+        checkpoint: evaluation and inference: the weights, whose SHA-256 is recorded if they are one file.
 
     Raises:
         UserError: the folder is not empty, there is nothing to resume, or what is to go on had other knobs, data or
@@ -106,6 +117,7 @@ def _record(
         _refuse_other_data(earlier, record)
         _refuse_other_knobs("resume", earlier, record, MAY_CHANGE, RESUMED)
     elif skip_existing and path.is_file():
+        _refuse_other_place(earlier, Path(dataset_dir))
         if earlier.get("checkpoint_sha256") != record["checkpoint_sha256"]:
             raise UserError(f"skip_existing: checkpoint holds other weights than before; {CONTINUED}")
         _refuse_other_knobs("skip_existing", earlier, record, MAY_CHANGE_AT_INFERENCE, CONTINUED)
@@ -132,6 +144,13 @@ def _refuse_other_data(earlier: dict[str, Any], now: dict[str, Any]) -> None:
         raise UserError(f"resume: processes was {was}, now is {now['processes']}; {RESUMED}")
 
 
+def _refuse_other_place(earlier: dict[str, Any], dataset_dir: Path) -> None:
+    """A picture of the same name in another folder is another one; the folder may be named in another way."""
+    was = (Path(earlier["starts"][-1]["working_directory"]) / earlier["data"]["dataset_dir"]).resolve()
+    if was != dataset_dir.resolve():
+        raise UserError(f"skip_existing: dataset_dir was {was}, now is {dataset_dir.resolve()}; {CONTINUED}")
+
+
 def _refuse_other_knobs(
     option: str, earlier: dict[str, Any], now: dict[str, Any], may_change: frozenset[str], remedy: str
 ) -> None:
@@ -141,7 +160,7 @@ def _refuse_other_knobs(
         return  # called from Python
     for name in sorted((before.keys() | after.keys()) - may_change):
         was, is_ = (json.loads(json.dumps(config.get(name), default=str)) for config in (before, after))
-        if was != is_:
+        if was != is_ and str(was) != str(is_):  # 2019 on a command line is a number, in a file it may be a text
             values = "" if isinstance(was, (dict, list)) else f" was {was}, now is {is_}"
             raise UserError(f"{option}: {name}{values or ' is not what it was'}; {remedy}")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ..errors import UserError, user_error_behind
+from ..errors import UserError, message_behind
 from .knobs import check_knobs
 from .options import check_options, is_command_line, parse_options
 from .processes import fails_first, is_first, is_group
@@ -30,8 +30,8 @@ def start_run(
 ) -> None:
     """Check what was asked for before any work; nothing is written.
 
-    On the command line it also makes a ``UserError`` end the process with one line instead of a traceback; of several
-    processes the first that fails says why, and only the first of all logs.
+    On the command line it also makes a ``UserError`` or a full disk end the process with one line instead of a
+    traceback; of several processes the first that fails says why, and only the first of all logs.
 
     Args:
         bundle_root: folder of the bundle.
@@ -93,10 +93,10 @@ def _check_processes(torchrun: bool) -> None:
 
 
 def _one_line(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Print a person's mistake as one line; MONAI has wrapped it in errors of its own that say less."""
+    """Print what a person can put right as one line; MONAI has wrapped it in errors of its own that say less."""
     if kind is KeyboardInterrupt or not fails_first():  # who presses Ctrl-C knows where
         return
-    if mistake := user_error_behind(error):
-        print(f"error: {mistake}", file=sys.stderr)
+    if message := message_behind(error):
+        print(f"error: {message}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, traceback)

@@ -2,13 +2,15 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 from running import SMALL, copy_bundle, run_bundle, run_command, table
 
 from shared.cli import main
 from shared.deploy import calibrate_run, release_run
-from shared.deploy.calibrate import _notes
+from shared.deploy.calibrate import _curve
+from shared.deploy.calibration_report import open_questions
 from shared.deploy.trained_run import read_run
 from shared.errors import UserError
 
@@ -87,6 +89,29 @@ def test_released_weights_bring_their_threshold_along(place, calibrated, tmp_pat
     assert figures["detection_cost"] == summary["detection_cost"]
     assert "| cases | number | IoU_THS_0.5 | detection_cost | threshold |" in card.read_text()
     assert f"| all | {summary['cases']} | {summary['IoU_THS_0.5']:.3f} |" in card.read_text()
+    curve = tmp_path / "results" / "unet_industrial" / "shipped" / "calibration" / "cost_curve.csv"
+    assert curve.read_bytes() == (run / "calibration" / "cost_curve.csv").read_bytes()
+
+    # The next run has not been calibrated: the threshold of these weights is not for its own.
+    shutil.rmtree(run / "calibration")
+    release_run(run, tmp_path / "results")
+    assert json.loads((bundle / "configs" / "inference.json").read_text())["threshold"] == 0.5
+    assert not curve.exists()
+
+
+def test_a_bundle_is_calibrated_on_pictures_that_it_has_not_seen(place, defects, tmp_path, capsys):
+    bundle, output = tmp_path / "unet_industrial", tmp_path / "calibrated"
+    shutil.copytree(place / "unet_industrial", bundle)
+    (bundle / "models").mkdir(exist_ok=True)
+    shutil.copy(place / "run" / "model.pt", bundle / "models" / "model.pt")
+    assert main(["calibrate", str(bundle), "--dataset_dir", str(defects)]) == 1
+    assert "output: a bundle needs one" in capsys.readouterr().err
+    assert main(["calibrate", str(bundle), "--dataset_dir", str(defects), "--output", str(output)]) == 0
+    assert "ship it" not in capsys.readouterr().out
+    facts = json.loads((output / "calibration.json").read_text())
+    cases = json.loads((defects / "datalist.json").read_text())["training"]
+    assert facts["defective"] + facts["defect_free"] == len(cases)
+    assert facts["defective"] == sum(case["type"] == "defective" for case in cases)
 
 
 @pytest.fixture
@@ -102,18 +127,18 @@ def spoil(run, cases=None, **changes):
     (run / "run.json").write_text(json.dumps(record))
 
 
-def test_validation_pictures_of_one_kind_cannot_decide(run):
-    shutil.rmtree(run / "calibration")
-    spoil(run, fold=0)
-    with pytest.raises(UserError, match="none of the 1 validation pictures of .* is defective, so they cannot decide"):
-        calibrate_run(run)
-    assert not [path for path in run.iterdir() if "calibration" in path.name]
+@pytest.mark.parametrize(("defective", "kind"), [(False, "defective"), (True, "defect-free")])
+def test_validation_pictures_of_one_kind_cannot_decide(run, defective, kind):
+    both = np.array([0.2, 0.7]), np.array([defective, defective])
+    with pytest.raises(UserError, match=f"none of the 2 validation pictures of .* is {kind}, so they cannot decide"):
+        _curve(read_run(run), "validation", *both, 20, 1)
 
 
 @pytest.mark.parametrize(
     ("cases", "options", "message"),
     [
-        ({"part": "others"}, {}, "has learned from 2 of the 2 validation pictures"),
+        ({"part": "others"}, {}, "has learned from 2 of the 2 validation cases"),
+        ({}, {"dataset_dir": "data"}, "dataset_dir: goes with a bundle"),
         ({}, {"missed": 0.0}, "missed: 0 will not do; take a number above 0"),
         ({}, {"false_alarm": float("nan")}, "false_alarm: nan will not do"),
     ],
@@ -162,7 +187,7 @@ def test_a_calibration_is_neither_overwritten_nor_taken_for_that_of_other_weight
 )
 def test_what_the_pictures_leave_open_is_told(missed, false_alarms, interval, notes):
     facts = {"missed": missed, "false_alarms": false_alarms, "interval": interval, "defective": 4, "defect_free": 9}
-    told = _notes(facts)
+    told = open_questions(facts)
     assert len(told) == len(notes)
     assert all(note in line for note, line in zip(notes, told, strict=True))
 

@@ -1,4 +1,7 @@
 import json
+import re
+import runpy
+import shlex
 import sys
 
 import numpy as np
@@ -59,6 +62,23 @@ def test_any_batch_and_size_gives_what_the_network_gives(place, exported):
     assert {file.name for file in place.iterdir()} == {"unet_dsb", "nuclei.onnx"}  # the weights are in it
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch's exporter
+def test_monai_s_own_command_gives_any_batch_and_size_too(place, tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    (command,) = re.findall(r"^python -m (monai.bundle onnx_export .*)$", page, flags=re.MULTILINE)
+    bundle, file = place / "unet_dsb", tmp_path / "model.onnx"
+    monkeypatch.chdir(bundle)
+    monkeypatch.setattr(sys, "argv", [str(file) if word == file.name else word for word in shlex.split(command)])
+    runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
+    network, session = network_of(bundle, bundle / "models" / "model.pt"), onnxruntime.InferenceSession(file)
+    for shape in ((1, 3, 32, 64), (4, 3, 96, 32)):
+        x = torch.rand(shape)
+        (found,) = session.run(["pred"], {"image": x.numpy()})
+        with torch.inference_mode():
+            assert np.allclose(found, network(x).numpy(), atol=1e-5)
+    assert {path.name for path in tmp_path.iterdir()} == {"model.onnx"}  # the weights are in it
+
+
 def test_the_file_says_whose_it_is_and_not_where_it_was_made(place, exported):
     content = exported.read_bytes()
     for path in (str(ROOT), str(place), "site-packages"):
@@ -98,6 +118,16 @@ def test_pictures_whose_normalisation_was_put_off_are_compared(tmp_path):
     Image.fromarray(surface).save(tmp_path / "in" / "a.png")
     told = export_onnx(bundle, tmp_path / "a.onnx", check=True, pictures=tmp_path / "in")
     assert f"1 pictures of {tmp_path / 'in'}: Dice of the masks 1.0000" in told
+
+
+def test_volumes_are_compared(tmp_path):
+    bundle = copy_bundle("unet3d_brats", tmp_path)
+    (bundle / "models").mkdir()
+    torch.manual_seed(0)
+    torch.save(half_precision(network_of(bundle)), bundle / "models" / "model.pt")
+    told = export_onnx(bundle, tmp_path / "a.onnx", check=True)
+    assert "image (batch, 4, width, height, depth) -> pred" in told
+    assert "6 generated pictures: Dice of the masks 1.0000" in told
 
 
 def test_the_network_of_an_overlay(place, tmp_path):

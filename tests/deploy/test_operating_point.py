@@ -18,12 +18,19 @@ def cost_at(threshold, score, defective, missed, false_alarm):
     return total / len(score)
 
 
-def test_pictures_that_are_parted_get_the_middle_in_logits():
+def test_pictures_that_are_parted_get_the_place_nearest_a_half_in_the_middle_half_of_the_logits():
     curve, point = chosen([0.001, 0.01, 0.9, 0.97], [0, 0, 1, 1])
     assert (point.low, point.high) == (0.01, 0.9)
-    assert logit(point.threshold) == pytest.approx((logit(0.01) + logit(0.9)) / 2, abs=0.35)
     assert curve.at(point.threshold) == (0, 0, 0)
-    assert point.threshold == 0.2  # as few digits as will do
+    assert point.threshold == 0.5
+    _, lower = chosen([0.001, 0.01, 0.6, 0.97], [0, 0, 1, 1])
+    assert logit(lower.threshold) == pytest.approx((logit(0.01) + 3 * logit(0.6)) / 4, abs=0.26)
+    assert lower.threshold == 0.3  # as few digits as will do
+
+
+def test_a_saturated_score_does_not_push_the_threshold_away():
+    """Scores of fold 0 of DAGM: what is defective has 1.000000, and how far the network went nobody knows."""
+    assert chosen([0.003965, 1.0], [0, 1])[1].threshold == 0.5
 
 
 def test_where_scores_overlap_the_costs_decide():

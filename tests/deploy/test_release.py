@@ -37,6 +37,10 @@ def test_a_run_becomes_the_weights_of_its_bundle(place, nuclei):
     summary = json.loads((results / "unet_dsb" / "shipped" / "summary.json").read_text())
     held_out = [c["id"] for c in json.loads((nuclei / "datalist.json").read_text())["training"] if c["fold"] == 1]
     assert (summary["fold"], summary["cases"]) == (1, len(held_out))
+    kept = json.loads((results / "unet_dsb" / "shipped" / "run.json").read_text())
+    assert kept["evaluation"]["starts"][0]["command"].endswith(
+        f"--output_dir SCORES --split fold --checkpoint {bundle / 'models' / 'model.pt'}"
+    )
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     assert metadata["version"] == f"0.{int(version.split('.')[1]) + 1}.0"
     assert next(iter(metadata["changelog"])) == metadata["version"]
@@ -56,28 +60,39 @@ def test_a_run_becomes_the_weights_of_its_bundle(place, nuclei):
 
 
 def test_a_run_that_has_not_ended_or_is_of_another_network_changes_nothing(place, tmp_path):
-    unfinished, other = tmp_path / "unfinished", tmp_path / "other"
-    for folder in (unfinished, other):
+    unfinished, other, all_knowing = (tmp_path / name for name in ("unfinished", "other", "all_knowing"))
+    for folder in (unfinished, other, all_knowing):
         shutil.copytree(place / "run", folder)
     (unfinished / "summary.json").unlink()
+    record = json.loads((all_knowing / "run.json").read_text())
+    record["config"]["fold"], record["config"]["train"]["cases"]["part"] = -1, "others"
+    (all_knowing / "run.json").write_text(json.dumps(record))
     torch.save({"weight": torch.zeros(1)}, other / "model.pt")
     before = {path: path.read_bytes() for path in (place / "unet_dsb").rglob("*") if path.is_file()}
     with pytest.raises(UserError, match=r"summary.json does not exist; name the folder of a training that has ended"):
         release_run(unfinished, tmp_path / "results")
     with pytest.raises(UserError, match="belongs to another network"):
         release_run(other, tmp_path / "results")
+    with pytest.raises(UserError, match=r"has learned from (\d+) of the \1 validation cases"):
+        release_run(all_knowing, tmp_path / "results")
+    with pytest.raises(UserError, match=r"more than 0.001; train a narrower network, or allow it by --max_mb \d+$"):
+        release_run(place / "run", tmp_path / "results", max_mb=0.001)
     assert before == {path: path.read_bytes() for path in (place / "unet_dsb").rglob("*") if path.is_file()}
     assert not (tmp_path / "results").exists()
 
 
-def test_a_run_on_volumes_brings_the_size_of_its_voxels_along(heads, tmp_path):
+def test_a_run_on_volumes_brings_the_size_of_its_voxels_along(heads, tmp_path, monkeypatch):
+    """Of a bundle that stands alone, its folder the working directory."""
     bundle = copy_bundle("unet3d_brats", tmp_path)
     configs = bundle / "configs"
-    words = ["--bundle_root", bundle, "--dataset_dir", heads, "--output_dir", "run", "--epochs", 1, "--device", "cpu"]
+    words = ["--bundle_root", ".", "--dataset_dir", heads, "--output_dir", "run", "--epochs", 1, "--device", "cpu"]
     voxels = {"spacing": [1.5, 1, 1], "patch_size": [32, 32, 32]}
     words += [word for name, value in voxels.items() for word in (f"--{name}", str(value))]
-    run_command(tmp_path, "training", "--config_file", configs / "train.json", *words)
-    told = release_run(tmp_path / "run", tmp_path / "results")
+    run_command(bundle, "training", "--config_file", configs / "train.json", *words)
+    monkeypatch.chdir(bundle)
+    told = release_run("run")
+    summary = json.loads((bundle / "results" / "unet3d_brats" / "shipped" / "summary.json").read_text())
+    assert summary["checkpoint"].startswith("unet3d_brats/models/model.pt, version ")
     assert "spacing [1.5, 1, 1], patch_size [32, 32, 32], as of the run" in told
     for name in ("train", "inference"):
         assert json.loads((configs / f"{name}.json").read_text()).items() >= voxels.items()

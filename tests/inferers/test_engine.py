@@ -15,7 +15,7 @@ from running import FEATURES, SMALL, run_bundle
 
 from shared.errors import UserError
 from shared.inferers import PrecisionInferer, engine, openvino_engine, with_engine
-from shared.networks import NestedUNet, TinyUNet, UNet
+from shared.networks import NestedUNet, SubpixelUNet, TinyUNet, UNet
 
 pytestmark = pytest.mark.skipif(not openvino_engine.openvino_is_there(), reason="OpenVINO is not installed")
 CPU = torch.device("cpu")
@@ -74,7 +74,7 @@ def test_masks_and_probabilities_agree_with_float32_at_odd_sizes_and_batches(net
     torch.manual_seed(0)
     network = decided(network(3, 1, FEATURES))
     exact, tested = (PrecisionInferer(SimpleInferer(), *a) for a in ((False, "eager"), ("auto", "openvino")))
-    for shape in ((3, 3, 37, 50), (1, 3, 53, 82)):
+    for shape in ((3, 3, 53, 82), (2, 3, 21, 50)):
         x = structured(*shape)
         with torch.inference_mode():
             expected, found = torch.sigmoid(exact(x, network)), torch.sigmoid(tested(x, network))
@@ -84,6 +84,16 @@ def test_masks_and_probabilities_agree_with_float32_at_odd_sizes_and_batches(net
         assert (expected - found).abs().mean() <= 0.005
         assert found.dtype == torch.float32
     assert len(entries()) == 1  # both sizes leave the same rests
+
+
+def test_a_side_that_meets_an_odd_one_at_the_fifth_halving_has_a_conversion_of_its_own(entries):
+    torch.manual_seed(0)
+    network = SubpixelUNet(1, 1, FEATURES).eval()
+    for sides in ((48, 64), (64, 64)):
+        x = torch.rand(1, 1, *sides)
+        with torch.inference_mode():
+            assert same(fast(network, x), network(x))
+    assert len(entries()) == 2
 
 
 def test_float32_is_exact_and_outputs_stay_nested():
@@ -261,8 +271,8 @@ def test_inference_of_a_bundle_writes_the_same_masks(nuclei_raw, tmp_path, entri
     torch.save(decided(UNet(3, 2, FEATURES)).state_dict(), tmp_path / "model.pt")
     (tmp_path / "in").mkdir()
     for number, picture in enumerate(sorted(nuclei_raw.glob("*/images/*.png"))[:3]):
-        with Image.open(picture) as image:
-            image.crop((0, 0, image.width - 11 * number, image.height)).save(tmp_path / "in" / f"{number}.png")
+        with Image.open(picture) as image:  # of 71, 68 and 39 pixels, which are padded to 80, 80 and 48
+            image.crop((0, 0, image.width - (0, 3, 32)[number], image.height)).save(tmp_path / "in" / f"{number}.png")
     options = SMALL | {"dataset_dir": tmp_path / "in", "checkpoint": tmp_path / "model.pt", "amp": False}
     for name in ("eager", "openvino"):
         run_bundle("unet_dsb", ["inference"], engine=name, output_dir=tmp_path / name, **options)

@@ -28,7 +28,8 @@ def test_batches_are_pooled_as_if_they_were_one():
         ([9.0] * 500, [9.0] * 499 + [-9.0], True),  # Dice 0.998998, mean |dp| 0.002
         ([9.0] * 200, [9.0] * 199 + [-9.0], False),  # Dice 0.9975
         ([0.4] * 9, [0.43] * 9, False),  # the same masks, mean |dp| 0.007
-        ([-9.0] * 9, [-9.0] * 9, True),  # no masks
+        ([-9.0] * 9, [-9.01] * 9, True),  # no masks
+        ([-9.0] * 9, [-10.0] * 9, False),  # mean |dp| 0.0001, of a network that may be none at all
         ([-9.0, 9.0], [-9.0, math.nan], False),
     ],
 )
@@ -36,6 +37,19 @@ def test_the_bounds_of_a_fast_path(expected, found, close):
     agreement = Agreement()
     agreement.add(torch.tensor(expected).reshape(1, 1, -1), torch.tensor(found).reshape(1, 1, -1))
     assert agreement.is_close() is close
+
+
+def test_a_channel_without_masks_does_not_hide_behind_one_that_has_some():
+    expected = torch.cat([torch.full((2, 1, 3, 4), 9.0), torch.full((2, 1, 3, 4), -9.0)], 1)
+    agreement = Agreement()
+    agreement.add(expected, expected - torch.tensor([0.0, 0.015])[:, None, None])
+    assert agreement.is_close()
+    agreement.add(expected, expected - torch.tensor([0.0, 0.035])[:, None, None])
+    assert (agreement.dice, agreement.shift) == (1, pytest.approx(0.025, abs=1e-6))
+    assert not agreement.is_close()
+    assert str(agreement).endswith("mean difference where there is no mask 2.5e-02")
+    agreement.add(-expected, -expected)  # both have some now
+    assert agreement.is_close() and agreement.shift == 0
 
 
 def test_no_mask_at_all_has_no_dice():

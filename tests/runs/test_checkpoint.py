@@ -1,10 +1,11 @@
-import shutil
+import json
+from pathlib import Path
 
 import pytest
 import torch
 
 from shared.errors import UserError
-from shared.runs import load_checkpoint, load_pretrained
+from shared.runs import load_checkpoint, load_checkpoints, load_pretrained
 
 
 def test_weights(tmp_path):
@@ -28,21 +29,16 @@ def test_weights(tmp_path):
     assert torch.equal(network.weight, half["weight"].float())
 
 
-def test_knobs_of_the_training_are_kept(tmp_path):
-    network = torch.nn.Linear(3, 2)
-    torch.save(network.state_dict(), tmp_path / "x.pt")
-    load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
-    (tmp_path / "run.json").write_text('{"config": {"spacing": [1.0, 1.0, 1.0]}}')
-    load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [1, 1, 1], "unheard_of": 3})
-    load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": (1, 1, 1)})  # as a command line may give it
-    with pytest.raises(UserError, match=r"was trained with spacing .*; give --spacing '\[1.0, 1.0, 1.0\]'"):
-        load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
-    (tmp_path / "checkpoints").mkdir()
-    shutil.copy(tmp_path / "x.pt", tmp_path / "checkpoints")
-    with pytest.raises(UserError, match="was trained with spacing"):
-        load_checkpoint(tmp_path / "checkpoints" / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
-    (tmp_path / "run.json").write_text('{"config": null}')
-    load_checkpoint(tmp_path / "x.pt", network, trained_with={"spacing": [2, 2, 2]})
+def test_weights_are_used_as_they_were_trained(tmp_path):
+    networks = torch.nn.ModuleList([torch.nn.Linear(3, 2)])
+    files = [str(tmp_path / name / "x.pt") for name in "ab"]
+    for file, config in zip(files, ({"spacing": [1, 1, 1]}, {"spacing": [2, 2, 2]}), strict=True):
+        Path(file).parent.mkdir()
+        torch.save(networks[0].state_dict(), file)
+        Path(file).with_name("run.json").write_text(json.dumps({"config": config}))
+    load_checkpoint(files[0], networks[0], trained_with={"spacing": [1, 1, 1]})
+    with pytest.raises(UserError, match=r"checkpoints: .*b/x.pt was trained with spacing"):
+        load_checkpoints(files, networks, trained_with={"spacing": [1, 1, 1]})
 
 
 @pytest.mark.parametrize("content", [b"", b"some text", b"\x80\x04."])

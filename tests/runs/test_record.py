@@ -91,6 +91,27 @@ def test_results_of_other_settings_do_not_join_those_that_are_there(folders, com
     assert (content["config"]["threshold"], len(content["starts"])) == (0.5, 2)
 
 
+def test_results_of_other_pictures_do_not_join_those_that_are_there(folders, tmp_path, monkeypatch):
+    record_run(**folders, skip_existing=False)
+    monkeypatch.chdir(folders["dataset_dir"])  # another name of the same folder, from another place
+    record_run(**folders | {"dataset_dir": "."}, skip_existing=True)
+    monkeypatch.chdir(tmp_path)
+    record_run(**folders | {"dataset_dir": "data"}, skip_existing=True)
+    (tmp_path / "today").mkdir()
+    with pytest.raises(UserError, match=r"dataset_dir was .*/data, now is .*/today; .* another --output_dir"):
+        record_run(**folders | {"dataset_dir": "today"}, skip_existing=True)
+
+
+def test_a_number_is_what_it_was_as_a_text(folders, command_line):
+    command_line({"label_convention": "2019", "spacing": [1, 1, 1], "checkpoint": "model.pt"})
+    record_run(**folders, skip_existing=False)
+    command_line({"label_convention": 2019, "spacing": [1.0, 1.0, 1.0], "checkpoint": "../model.pt"})
+    record_run(**folders, skip_existing=True)
+    command_line({"label_convention": 2023, "spacing": [1, 1, 1]})
+    with pytest.raises(UserError, match="label_convention was 2019, now is 2023"):
+        record_run(**folders, skip_existing=True)
+
+
 def test_results_of_other_weights_do_not_join_those_that_are_there(folders, tmp_path):
     weights = tmp_path / "model.pt"
     for number, content in enumerate((b"one", b"one", b"other")):

@@ -1,0 +1,76 @@
+"""How weights were trained, as far as that is known, and whether they may be used as asked."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from .record import sha256_of
+
+__all__ = ["check_origin"]
+
+HELD_OUT = ("fold", "validation")  # parts of a data set from which a training with the same fold has not learned
+
+
+def check_origin(option: str, weights: Path, knobs: Mapping[str, Any], scored: Mapping[str, Any] | None = None) -> None:
+    """Refuse weights whose training forbids what is asked of them, and log what of it is not known.
+
+    A training tells of itself in the ``run.json`` beside its weights or one folder above. Of the weights that a bundle
+    ships, ``models/model.pt``, its own ``inference.json`` has the knobs, and nothing tells the fold.
+
+    Args:
+        option: what named the weights, for messages.
+        weights: their file.
+        knobs: those that must be what they were in training: with others the network would see what it has not
+            learned from.
+        scored: of an evaluation the ``dataset_dir``, ``split`` and ``fold``; None if nothing is scored.
+
+    Raises:
+        UserError: a knob was another in training, or the network has learned from what would be scored.
+    """
+    record = _record_of(weights)
+    known, assumed = record.get("config") or {}, []
+    for name, value in json.loads(json.dumps(dict(knobs))).items():  # as it is recorded
+        if name not in known:
+            assumed.append(f"{name} {value}")
+        elif (was := known[name]) != value:
+            remedy = f"give --{name} {shlex.quote(json.dumps(was))}, or weights that were trained with {value}"
+            raise UserError(f"{option}: {weights} was trained with {name} {was}, not {value}; {remedy}")
+    if scored is not None and (split := scored["split"]) in HELD_OUT:
+        data, fold = scored["dataset_dir"], scored["fold"]
+        if "fold" not in known or not _is_of(record, Path(data)):
+            assumed.append(f"{f'fold {fold}' if split == 'fold' else 'the validation cases'} of {data} held out")
+        elif (was := known["fold"]) != fold:
+            held_out, remedy = (f"fold {was}", "") if was >= 0 else ("no fold", " --split validation")
+            raise UserError(
+                f"{option}: {weights} was trained with {held_out} held out and has learned from what is scored with "
+                f"--fold {fold}; give --fold {was}{remedy}, or --split test if the data have one"
+            )
+    if assumed:
+        message = "%s: it is not known, only assumed, that %s was trained with %s"
+        logging.getLogger(__name__).warning(message, option, weights, " and ".join(assumed))
+
+
+def _record_of(weights: Path) -> dict[str, Any]:
+    """What ``run.json`` or the bundle tells of the training, empty if there is neither."""
+    folder = weights.absolute().parent
+    above = folder.parent  # of a checkpoint of an epoch, and of what is made of a run in a folder of its own
+    for file in (folder / "run.json", above / "run.json"):
+        if file.is_file():
+            record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            return record
+    config = above / "configs" / "inference.json"
+    if (folder.name, weights.name) == ("models", "model.pt") and config.is_file():
+        return {"config": json.loads(config.read_text(encoding="utf-8"))}
+    return {}
+
+
+def _is_of(record: Mapping[str, Any], dataset_dir: Path) -> bool:
+    """Whether the training had these data; in others a fold of the same number holds other cases."""
+    datalist = dataset_dir / "datalist.json"
+    return datalist.is_file() and record.get("data", {}).get("datalist_sha256") == sha256_of(datalist)

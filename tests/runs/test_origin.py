@@ -1,0 +1,85 @@
+import json
+import shutil
+
+import pytest
+
+from shared.errors import UserError
+from shared.runs.origin import check_origin
+from shared.runs.record import sha256_of
+
+WIDE, FINE = {"spacing": [2.0, 2.0, 2.0]}, {"spacing": [1.0, 1.0, 1.0]}
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "datalist.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture
+def weights(tmp_path, data):
+    """Of a run that held out fold 2."""
+    (tmp_path / "run").mkdir()
+    record = {"data": {"datalist_sha256": sha256_of(data / "datalist.json")}, "config": {**FINE, "fold": 2}}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(record))
+    return tmp_path / "run" / "model.pt"
+
+
+def scored(data, fold, split="fold"):
+    return {"dataset_dir": str(data), "split": split, "fold": fold}
+
+
+def test_the_knobs_are_those_of_the_training_wherever_in_a_run_the_weights_lie(weights, tmp_path, monkeypatch, caplog):
+    folder = weights.parent
+    monkeypatch.chdir(folder)
+    for file in (weights, folder / "checkpoints" / "epoch_00001.pt", folder / "tmp1" / "model.pt"):
+        for name in (file, file.relative_to(folder)):
+            check_origin("checkpoint", name, {"spacing": (1, 1, 1)})  # as a command line may give it
+            with pytest.raises(UserError, match=r"spacing \[1.0, 1.0, 1.0\], not .*; give --spacing '\[1.0, 1.0, 1"):
+                check_origin("checkpoint", name, WIDE)
+    assert not caplog.text
+
+
+def test_weights_that_a_bundle_ships_have_its_own_knobs_and_others_are_told_not_to_be_known(tmp_path, caplog):
+    bundle = tmp_path / "bundle"
+    (bundle / "configs").mkdir(parents=True)
+    (bundle / "configs" / "inference.json").write_text(json.dumps(WIDE))
+    check_origin("checkpoint", bundle / "models" / "model.pt", WIDE)
+    assert not caplog.text
+    with pytest.raises(UserError, match=r"model.pt was trained with spacing \[2.0, 2.0, 2.0\], not \[1.0, 1.0, 1.0\]"):
+        check_origin("checkpoint", bundle / "models" / "model.pt", FINE)
+    for file in (bundle / "models" / "mine.pt", tmp_path / "model.pt"):
+        caplog.clear()
+        check_origin("checkpoint", file, FINE)
+        assert f"only assumed, that {file} was trained with spacing [1.0, 1.0, 1.0]" in caplog.text
+        assert len(caplog.records) == 1
+
+
+def test_what_a_network_has_learned_from_is_not_scored(weights, data, caplog):
+    for fold, split in ((2, "fold"), (2, "validation"), (0, "training"), (0, "others"), (0, "test")):
+        check_origin("checkpoint", weights, {}, scored(data, fold, split))
+    for fold, split in ((0, "fold"), (0, "validation"), (-1, "validation")):
+        with pytest.raises(UserError, match=f"with fold 2 held out .* scored with --fold {fold}; give --fold 2, or --"):
+            check_origin("checkpoint", weights, {}, scored(data, fold, split))
+    record = json.loads((weights.parent / "run.json").read_text())
+    record["config"]["fold"] = -1
+    (weights.parent / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="with no fold held out .*; give --fold -1 --split validation, or"):
+        check_origin("checkpoint", weights, {}, scored(data, 0))
+    assert not caplog.text
+
+
+def test_what_it_has_learned_from_is_not_known(weights, data, tmp_path, caplog):
+    other = tmp_path / "other"
+    shutil.copytree(data, other)
+    check_origin("checkpoint", weights, {}, scored(other, 2))  # the same datalist in another place
+    assert not caplog.text
+    (other / "datalist.json").write_text("{ }")
+    check_origin("checkpoint", weights, {}, scored(other, 0))
+    assert f"only assumed, that {weights} was trained with fold 0 of {other} held out" in caplog.text
+    caplog.clear()
+    check_origin("checkpoint", tmp_path / "x.pt", WIDE, scored(data, 0, "validation"))
+    assert f"with spacing [2.0, 2.0, 2.0] and the validation cases of {data} held out" in caplog.text
+    assert len(caplog.records) == 1
