@@ -14,14 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .errors import UserError, chain_of
 
 __all__ = [
     "atomic_folder",
     "atomic_path",
-    "atomic_save",
     "atomic_write_json",
     "atomic_write_table",
     "atomic_write_text",
@@ -54,22 +51,17 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
     try:
         yield temporary
-        with temporary.open("rb") as file:  # on the disk before it has its name, or a power failure leaves it empty
+        with temporary.open("r+b") as file:  # on the disk before it has its name, or a power failure leaves it empty
             os.fsync(file.fileno())
         temporary.replace(path)
     except Exception as error:
         for each in chain_of(error):
-            if isinstance(each, OSError) and each.errno and each.filename in (None, str(temporary)):
+            is_write = isinstance(each, OSError) and each.errno in (errno.EDQUOT, errno.EFBIG, errno.ENOSPC)
+            if isinstance(each, OSError) and (each.filename == str(temporary) or (is_write and not each.filename)):
                 each.filename = str(path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def atomic_save(path: str | Path, content: Any) -> None:
-    """``torch.save``, complete or not at all."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:  # given a path, it hides why it cannot write
-        torch.save(content, file)
 
 
 def atomic_write_text(path: str | Path, text: str) -> None:

@@ -102,8 +102,8 @@ def calibrate(
     """
     from .deploy import calibrate_run
 
-    folder = source if dataset_dir is None else _bundle_folder(source)
-    return calibrate_run(folder, missed, false_alarm, output, dataset_dir)
+    named = _bundle_folder(source)
+    return calibrate_run(named if named.is_dir() else source, missed, false_alarm, output, dataset_dir)
 
 
 def folds(runs: str, output: str | None = None) -> str:

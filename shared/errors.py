@@ -27,7 +27,7 @@ def chain_of(error: BaseException | None) -> Iterator[BaseException]:
     """An error and what is behind it, one after the other."""
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def user_error_behind(error: BaseException | None) -> UserError | None:

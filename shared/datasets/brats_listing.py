@@ -115,11 +115,8 @@ def _volumes(root: Path, output: Path) -> list[Path]:
     if root == output:
         raise UserError(f"output_dir: {output} is also dataset_dir; name another folder for the results")
     files = list_volumes(root)
-    runs = {
-        folder
-        for folder in {file.parent for file in files}
-        if folder not in (root, output) and is_run([file.name for file in folder.iterdir()])
-    }
+    folders = {folder for file in files for folder in file.parents if root in folder.parents} - {output}
+    runs = {folder for folder in folders if is_run([file.name for file in folder.iterdir()])}
     if runs:
         logging.getLogger(__name__).info("left out folders of earlier runs: %d, such as %s", len(runs), min(runs))
     return [file for file in files if not is_result(file, output, root) and runs.isdisjoint(file.parents)]

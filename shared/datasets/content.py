@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["EMPTY", "FOREGROUND", "content_of"]
 
 FOREGROUND, EMPTY = "foreground", "empty"
-SAYS = {"foreground": FOREGROUND, "defective": FOREGROUND, "empty": EMPTY, "defect-free": EMPTY}
+WORDS = {"foreground": FOREGROUND, "defective": FOREGROUND, "empty": EMPTY, "defect-free": EMPTY}
+TYPE = re.compile(r"(?:\w+-\d+px-)?(foreground|empty)|(defective|defect-free)")  # of prepare folder, of prepare dagm
 
 
 def content_of(type_: str) -> str:
-    """What the end of a picture's type says of it: ``foreground``, ``empty``, or nothing.
+    """What a picture's type says of it, if it is one of ``prepare``: ``foreground``, ``empty``, or nothing.
 
     Example:
         >>> content_of("grey-512px-empty"), content_of("defective"), content_of("256x320-colour-bright")
         ('empty', 'foreground', '')
     """
-    return next((content for word, content in SAYS.items() if type_.endswith(word)), "")
+    told = TYPE.fullmatch(type_)
+    return WORDS[told[1] or told[2]] if told else ""

@@ -114,7 +114,7 @@ def select_cases(
 
     Returns:
         Cases with absolute paths. Each also carries its ``index`` in this list, the data set's ``kind`` of label,
-        ``instances`` unless it says otherwise, and its ``content``, see ``content_of``.
+        ``instances`` unless it says otherwise, and its ``content``, see ``content_of``, or else its type.
 
     Raises:
         UserError: no such fold or part, nothing in it, or another number of classes.
@@ -142,7 +142,7 @@ def select_cases(
         )
     kind = content.get("kind", "instances")
     return [
-        {**case, "index": index, "kind": kind, "content": content_of(str(case.get("type", "")))}
+        {"content": content_of(type_ := str(case.get("type", ""))) or type_, **case, "index": index, "kind": kind}
         for index, case in enumerate(chosen)
     ]
 

@@ -14,7 +14,7 @@ from monai.bundle import ConfigParser
 from ..atomic import atomic_folder, atomic_write_json, atomic_write_table
 from ..errors import UserError
 from ..runs.record import sha256_of
-from .calibration_report import COLUMNS, calibration_facts, curve_rows, told
+from .calibration_report import COLUMNS, calibration_facts, calibration_lines, curve_rows
 from .cost_figure import draw_cost
 from .operating_point import CostCurve, choose_threshold, trace_cost
 from .trained_run import TrainedRun, evaluate_run, read_run, refuse_learned
@@ -81,7 +81,7 @@ def calibrate_run(
         atomic_write_table(part / "cost_curve.csv", COLUMNS, curve_rows(curve))
         draw_cost(part / "cost_curve.png", curve, point)
         atomic_write_json(part / FILE, facts)
-    lines = told(facts, curve, float(trained.config.get("threshold", 0.5)), folder)
+    lines = calibration_lines(facts, curve, float(trained.config.get("threshold", 0.5)), folder)
     if folder == trained.folder / FOLDER and split == "validation":
         lines.append(f"ship it       python -m shared release {trained.folder}")
     return "\n".join(lines)
@@ -99,6 +99,8 @@ def _shipped(bundle: Path, dataset_dir: str | Path | None, output: str | Path | 
     if not model.is_file():
         raise UserError(f"source: {bundle} ships no weights; name the folder of a run")
     config = ConfigParser.load_config_file(str(bundle / "configs" / "train.json"))
+    if "threshold" not in config:
+        raise UserError(f"source: {bundle} does not decide for whole pictures; name a bundle such as unet_industrial")
     config |= {"bundle_root": str(bundle), "dataset_dir": str(dataset_dir), "fold": -1}
     return TrainedRun(bundle, {}, config, bundle), model, "others"
 
@@ -144,10 +146,6 @@ def _scores(run: TrainedRun, model: Path, split: str, workplace: Path) -> tuple[
     folder = evaluate_run(run, [configs / "train.json", own, configs / "evaluate.json"], workplace / "scores", options)
     with (folder / "metrics.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    if "defect_score" not in rows[0]:
-        raise UserError(
-            f"source: {run.bundle} does not decide for whole pictures; name a bundle such as unet_industrial"
-        )
     score, defective = (np.array([float(row[name] or "nan") for row in rows]) for name in ("defect_score", "defective"))
     if np.isnan(score).any():
         raise UserError(f"run: the network of {run.folder} gives NaN for a picture; train again")

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from .operating_point import RESOLUTION, CostCurve, OperatingPoint
 
-__all__ = ["COLUMNS", "calibration_facts", "curve_rows", "open_questions", "told"]
+__all__ = ["COLUMNS", "calibration_facts", "calibration_lines", "curve_rows", "open_questions"]
 
 COLUMNS = ("threshold", "cost_per_picture", "missed", "false_alarms")  # of the cost curve
 CONFIDENCE = 0.95
@@ -81,7 +81,7 @@ def open_questions(facts: dict[str, Any]) -> list[str]:
     return notes
 
 
-def told(facts: dict[str, Any], curve: CostCurve, before: float, folder: Path) -> list[str]:
+def calibration_lines(facts: dict[str, Any], curve: CostCurve, before: float, folder: Path) -> list[str]:
     """Lines for the terminal.
 
     Args:
@@ -106,6 +106,10 @@ def told(facts: dict[str, Any], curve: CostCurve, before: float, folder: Path) -
         ),
     ]
     lines += [f"note          {note}" for note in open_questions(facts)]
+    if facts["split"] != "validation":
+        lines.append(
+            "note          nothing tells whether the weights have learned from these pictures; if so, all is worse"
+        )
     lines.append(f"files         {folder}")
     lines.append(f"use it        --threshold {threshold!r} at evaluation and inference")
     return lines

@@ -14,9 +14,11 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
-from ..atomic import atomic_path, atomic_save, atomic_write_json, atomic_write_text
+from ..atomic import atomic_path, atomic_write_json, atomic_write_text
 from ..errors import UserError
 from ..runs import load_checkpoint
+from ..runs.origin import WORKPLACE
+from ..runs.save import atomic_save
 from .calibrate import read_calibration
 from .card import read_card
 from .knob import set_knob
@@ -25,7 +27,8 @@ from .trained_run import TrainedRun, evaluate_run, read_run, refuse_learned
 __all__ = ["half_precision", "release_run"]
 
 LARGEST_MB = 25.0
-TRAINED_FOR = ("spacing", "patch_size", "threshold")  # knobs of a run that its weights are used with
+TRAINED_FOR = ("spacing", "patch_size")  # knobs of a run that its weights are used with
+UNCALIBRATED = 0.5  # threshold of weights that nobody has chosen one for
 PROSE = "docs/README.md, docs/data_license.txt and the texts in configs/metadata.json"
 
 
@@ -90,16 +93,16 @@ def release_run(
     calibrated = read_calibration(trained)
     used = json.loads((configs / "inference.json").read_text(encoding="utf-8")).keys()
     knobs = {name: config[name] for name in TRAINED_FOR if name in used & config.keys()}
-    if calibrated is not None:
-        knobs["threshold"] = calibrated
+    if "threshold" in used:
+        knobs["threshold"] = _asked_threshold(trained) if calibrated is None else calibrated
     changed = _with_knobs(configs, knobs)
     name = bundle.resolve().name  # of an unpacked bundle the folder is `.`
     shipped = Path(results) / name / "shipped"
     split = "fold" if config["fold"] >= 0 else "validation"
     refuse_learned(trained, split, "hold a fold out in training (--fold 0), or leave the bundle's weights as they are")
 
-    with tempfile.TemporaryDirectory(dir=run) as workplace:
-        model, scores, kept = (Path(workplace) / part for part in ("model.pt", "scores", "shipped"))
+    with tempfile.TemporaryDirectory(dir=run, prefix=WORKPLACE) as workplace:
+        model, scores = Path(workplace) / "model.pt", Path(workplace) / "scores"
         atomic_save(model, half_precision(_network(bundle, run / "model.pt", config)))
         if (size := model.stat().st_size / 1e6) > max_mb:
             raise UserError(
@@ -116,9 +119,11 @@ def release_run(
         changelog = {version: f"weights trained with {held_out}: {told}"} | {
             earlier: text for earlier, text in metadata.get("changelog", {}).items() if earlier != version
         }
+        kept = shipped.with_name(f".{shipped.name}.part")
+        shutil.rmtree(kept, ignore_errors=True)  # of a release that was killed
         _keep(kept, trained, folder, summary)
         shutil.rmtree(shipped, ignore_errors=True)
-        shutil.copytree(kept, shipped)
+        kept.replace(shipped)
         with atomic_path(bundle / "models" / "model.pt") as temporary:
             shutil.copy(model, temporary)
     for file, text in changed.items():
@@ -135,9 +140,16 @@ def release_run(
     return "\n".join(lines)
 
 
+def _asked_threshold(run: TrainedRun) -> float:
+    """That of the run's own command line; what stands in its configuration may be of weights released before."""
+    given = re.search(r"--threshold[= ](\S+)", run.record["starts"][0]["command"])
+    return float(given[1]) if given else UNCALIBRATED
+
+
 def _keep(target: Path, run: TrainedRun, scores: Path, summary: Mapping[str, Any]) -> None:
     """Bring together in a new folder what is worth keeping of a training and of the evaluation in ``scores``."""
-    target.mkdir()
+    workplace = scores.parents[1]
+    target.mkdir(parents=True)
     atomic_write_json(target / "summary.json", summary)
     for source in (scores / "metrics.csv", run.folder / "curves.csv"):
         shutil.copy(source, target / source.name)
@@ -145,8 +157,8 @@ def _keep(target: Path, run: TrainedRun, scores: Path, summary: Mapping[str, Any
         shutil.copytree(run.folder / "calibration", target / "calibration")
     evaluation = json.loads((scores / "run.json").read_text(encoding="utf-8"))
     for start in evaluation["starts"]:  # as a reader would repeat it
-        own = start["command"].replace(str(target.parent / "model.pt"), str(run.bundle / "models" / "model.pt"))
-        start["command"] = own.replace(str(target.parent / "scores"), "SCORES")
+        own = start["command"].replace(str(workplace / "model.pt"), str(run.bundle / "models" / "model.pt"))
+        start["command"] = own.replace(str(workplace / "scores"), "SCORES")
     for start in [*run.record["starts"], *evaluation["starts"]]:
         start.pop("working_directory", None)  # the place on somebody's disk is nobody else's concern
     atomic_write_json(target / "run.json", {"training": run.record, "evaluation": evaluation | {"config": None}})

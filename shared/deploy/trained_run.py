@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def refuse_learned(run: TrainedRun, part: str, remedy: str) -> None:
     Raises:
         UserError: some of them are among its training cases.
     """
-    learned = {case["id"] for case in ConfigParser(run.config).get_parsed_content("train::cases")}
+    learned = {case["id"] for case in ConfigParser(copy.deepcopy(run.config)).get_parsed_content("train::cases")}
     chosen = select_cases(run.config["dataset_dir"], part, run.config["fold"])
     if seen := sum(case["id"] in learned for case in chosen):
         raise UserError(

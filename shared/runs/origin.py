@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
 from .record import sha256_of
 
-__all__ = ["check_origin"]
+__all__ = ["WORKPLACE", "check_origin"]
 
-HELD_OUT = ("fold", "validation")  # parts of a data set from which a training with the same fold has not learned
+HELD_OUT = ("fold", "validation")  # parts of a data set from which a training with the same fold may not have learned
+WORKPLACE = "release_"  # begins the name of the folder that ``release`` makes in a run
 
 
 def check_origin(option: str, weights: Path, knobs: Mapping[str, Any], scored: Mapping[str, Any] | None = None) -> None:
     """Refuse weights whose training forbids what is asked of them, and log what of it is not known.
 
-    A training tells of itself in the ``run.json`` beside its weights or one folder above. Of the weights that a bundle
-    ships, ``models/model.pt``, its own ``inference.json`` has the knobs, and nothing tells the fold.
+    A training tells of itself in the ``run.json`` beside its weights or above its ``checkpoints``. Of the weights that
+    a bundle ships, ``models/model.pt``, its own ``inference.json`` has the knobs, and nothing tells the fold.
 
     Args:
         option: what named the weights, for messages.
@@ -51,19 +52,31 @@ def check_origin(option: str, weights: Path, knobs: Mapping[str, Any], scored: M
                 f"{option}: {weights} was trained with {held_out} held out and has learned from what is scored with "
                 f"--fold {fold}; give --fold {was}{remedy}, or --split test if the data have one"
             )
+        else:
+            assumed += _doubts(known, split)
     if assumed:
         message = "%s: it is not known, only assumed, that %s was trained with %s"
         logging.getLogger(__name__).warning(message, option, weights, " and ".join(assumed))
 
 
+def _doubts(known: Mapping[str, Any], split: str) -> Iterator[str]:
+    """What a training with the same fold may have seen all the same."""
+    cases = known.get("train", {}).get("cases")
+    if split == "validation" and not (isinstance(cases, dict) and cases.get("part") == "training"):
+        yield "the validation cases held out, for its recipe chose its cases by itself"
+    if known.get("pretrained"):
+        yield f"weights to begin with ({known['pretrained']}) that held out the same"
+
+
 def _record_of(weights: Path) -> dict[str, Any]:
     """What ``run.json`` or the bundle tells of the training, empty if there is neither."""
     folder = weights.absolute().parent
-    above = folder.parent  # of a checkpoint of an epoch, and of what is made of a run in a folder of its own
-    for file in (folder / "run.json", above / "run.json"):
-        if file.is_file():
-            record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            return record
+    above = folder.parent
+    is_part = folder.name == "checkpoints" or folder.name.startswith(WORKPLACE)
+    file = (above if is_part else folder) / "run.json"
+    if file.is_file():
+        record = json.loads(file.read_text(encoding="utf-8"))
+        return record if isinstance(record, dict) and "starts" in record else {}
     config = above / "configs" / "inference.json"
     if (folder.name, weights.name) == ("models", "model.pt") and config.is_file():
         return {"config": json.loads(config.read_text(encoding="utf-8"))}

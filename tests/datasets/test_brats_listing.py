@@ -36,7 +36,7 @@ def ids(*arguments: object, **options: object) -> list[str]:
 
 def test_results_of_an_earlier_run_are_no_cases(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(tmp_path, *(f"a/a_{name}.nii" for name in FOUR), *(f"first/{name}" for name in ("run.json", "findings.csv")))
-    volume(tmp_path / "first" / "a_prob.nii.gz", 4, 4, 4, 4)
+    volume(tmp_path / "first" / "site" / "a_prob.nii.gz", 4, 4, 4, 3)
     with caplog.at_level("INFO"):
         assert ids(tmp_path, tmp_path / "second") == ["a"]
     assert "left out folders of earlier runs: 1, such as " in caplog.text

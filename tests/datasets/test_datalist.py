@@ -78,6 +78,17 @@ def test_few_defective_pictures_lie_on_both_sides_or_it_is_said(tmp_path, caplog
     assert "none of the 7 validation pictures holds something to find" in caplog.text
 
 
+def test_words_of_one_s_own_are_types_and_no_more(data):
+    content = json.loads((data / "datalist.json").read_text())
+    for n, one in enumerate(content["training"]):
+        one["type"] = ("ok", "non-defective", "grey-256px-empty")[n % 3]
+    content["training"][0]["content"] = "told"
+    (data / "datalist.json").write_text(json.dumps(content))
+    cases = select_cases(data, "others", fold=-1)
+    assert {one["content"] for one in cases[1:]} == {"ok", "non-defective", "empty"}
+    assert cases[0]["content"] == "told"
+
+
 def test_no_fold_held_out(data):
     assert len(select_cases(data, "training", -1)) + len(select_cases(data, "validation", -1)) == 48
     with pytest.raises(UserError, match="nothing belongs to 'fold'"):

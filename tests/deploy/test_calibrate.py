@@ -94,6 +94,8 @@ def test_released_weights_bring_their_threshold_along(place, calibrated, tmp_pat
 
     # The next run has not been calibrated: the threshold of these weights is not for its own.
     shutil.rmtree(run / "calibration")
+    record["config"]["threshold"] = threshold  # as it stands in train.json by now
+    (run / "run.json").write_text(json.dumps(record))
     release_run(run, tmp_path / "results")
     assert json.loads((bundle / "configs" / "inference.json").read_text())["threshold"] == 0.5
     assert not curve.exists()
@@ -107,7 +109,8 @@ def test_a_bundle_is_calibrated_on_pictures_that_it_has_not_seen(place, defects,
     assert main(["calibrate", str(bundle), "--dataset_dir", str(defects)]) == 1
     assert "output: a bundle needs one" in capsys.readouterr().err
     assert main(["calibrate", str(bundle), "--dataset_dir", str(defects), "--output", str(output)]) == 0
-    assert "ship it" not in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "ship it" not in told and "nothing tells whether the weights have learned from these pictures" in told
     facts = json.loads((output / "calibration.json").read_text())
     cases = json.loads((defects / "datalist.json").read_text())["training"]
     assert facts["defective"] + facts["defect_free"] == len(cases)

@@ -24,6 +24,20 @@ def test_blocks_of_pixels_are_channels_and_come_back(downscale):
         assert torch.equal(network(image), expected)
 
 
-def test_wrong_blocks():
-    with pytest.raises(ValueError, match="downscale must be 1 pixel at least, got 0"):
-        SubpixelUNet(downscale=0)
+def test_an_untrained_network_begins_with_the_prior():
+    torch.manual_seed(0)
+    network = SubpixelUNet(1, 1, FEATURES, downscale=2, prior=0.01)
+    torch.nn.init.zeros_(network[1].final_conv.weight)
+    assert torch.allclose(network(torch.rand(2, 1, 32, 64)).sigmoid(), torch.tensor(0.01))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"downscale": 0}, "downscale must be 1 pixel at least, got 0"),
+        ({"prior": 1.0}, r"prior must lie between 0 and 1, got 1\.0"),
+    ],
+)
+def test_wrong_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        SubpixelUNet(**options)

@@ -35,7 +35,7 @@ def test_weights_are_used_as_they_were_trained(tmp_path):
     for file, config in zip(files, ({"spacing": [1, 1, 1]}, {"spacing": [2, 2, 2]}), strict=True):
         Path(file).parent.mkdir()
         torch.save(networks[0].state_dict(), file)
-        Path(file).with_name("run.json").write_text(json.dumps({"config": config}))
+        Path(file).with_name("run.json").write_text(json.dumps({"starts": [], "config": config}))
     load_checkpoint(files[0], networks[0], trained_with={"spacing": [1, 1, 1]})
     with pytest.raises(UserError, match=r"checkpoints: .*b/x.pt was trained with spacing"):
         load_checkpoints(files, networks, trained_with={"spacing": [1, 1, 1]})

@@ -22,7 +22,8 @@ def data(tmp_path):
 def weights(tmp_path, data):
     """Of a run that held out fold 2."""
     (tmp_path / "run").mkdir()
-    record = {"data": {"datalist_sha256": sha256_of(data / "datalist.json")}, "config": {**FINE, "fold": 2}}
+    record = {"data": {"datalist_sha256": sha256_of(data / "datalist.json")}, "starts": []}
+    record["config"] = {**FINE, "fold": 2, "train": {"cases": {"part": "training"}}}
     (tmp_path / "run" / "run.json").write_text(json.dumps(record))
     return tmp_path / "run" / "model.pt"
 
@@ -34,7 +35,7 @@ def scored(data, fold, split="fold"):
 def test_the_knobs_are_those_of_the_training_wherever_in_a_run_the_weights_lie(weights, tmp_path, monkeypatch, caplog):
     folder = weights.parent
     monkeypatch.chdir(folder)
-    for file in (weights, folder / "checkpoints" / "epoch_00001.pt", folder / "tmp1" / "model.pt"):
+    for file in (weights, folder / "checkpoints" / "epoch_00001.pt", folder / "release_1" / "model.pt"):
         for name in (file, file.relative_to(folder)):
             check_origin("checkpoint", name, {"spacing": (1, 1, 1)})  # as a command line may give it
             with pytest.raises(UserError, match=r"spacing \[1.0, 1.0, 1.0\], not .*; give --spacing '\[1.0, 1.0, 1"):
@@ -82,4 +83,28 @@ def test_what_it_has_learned_from_is_not_known(weights, data, tmp_path, caplog):
     caplog.clear()
     check_origin("checkpoint", tmp_path / "x.pt", WIDE, scored(data, 0, "validation"))
     assert f"with spacing [2.0, 2.0, 2.0] and the validation cases of {data} held out" in caplog.text
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "split", "doubt"),
+    [
+        ({"train": {"cases": {"part": "others"}}}, "validation", "the validation cases held out, for its recipe chose"),
+        ({"train": {"cases": "$[1]"}}, "validation", "the validation cases held out, for its recipe chose"),
+        ({"train": {"cases": {"part": "others"}}}, "fold", None),
+        ({"pretrained": "first.pt"}, "fold", "weights to begin with (first.pt) that held out the same"),
+    ],
+)
+def test_what_the_same_fold_does_not_vouch_for_is_told(weights, data, caplog, change, split, doubt):
+    record = json.loads((weights.parent / "run.json").read_text())
+    record["config"] |= change
+    (weights.parent / "run.json").write_text(json.dumps(record))
+    check_origin("checkpoint", weights, {}, scored(data, 2, split))
+    assert (doubt in caplog.text) if doubt else not caplog.text
+
+
+@pytest.mark.parametrize("text", ["[]", '{"config": {"fold": 0}}'])
+def test_a_file_of_another_program_tells_nothing(weights, data, caplog, text):
+    (weights.parent / "run.json").write_text(text)
+    check_origin("checkpoint", weights, FINE, scored(data, 0))
     assert len(caplog.records) == 1
