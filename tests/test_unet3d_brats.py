@@ -281,7 +281,8 @@ def test_voxels_of_another_size(trained, heads, tmp_path):
     options = {"patch_size": [32, 32, 32]}
     segment(case, tmp_path / "out", tmp_path / "run" / "model.pt", ("inference", "full_resolution"), **options)
     assert len(list((tmp_path / "out").glob("*_seg.nii.gz"))) == 1
-    (tmp_path / "run" / "run.json").write_text('{"starts": [], "config": {"spacing": [1.0, 1.0, 1.0]}}')  # as the command line does
+    recorded = {"starts": [], "config": {"spacing": [1.0, 1.0, 1.0]}}  # as the command line does
+    (tmp_path / "run" / "run.json").write_text(json.dumps(recorded))
     with pytest.raises(Exception) as raised:
         segment(case, tmp_path / "other", tmp_path / "run" / "model.pt")
     mistake = "was trained with spacing [1.0, 1.0, 1.0], not [2.0, 2.0, 2.0]; give --spacing '[1.0, 1.0, 1.0]'"
