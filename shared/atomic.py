@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import UserError, chain_of
+from .errors import FULL, UserError, chain_of
 
 __all__ = [
     "atomic_folder",
@@ -56,7 +56,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     except Exception as error:
         for each in chain_of(error):
-            is_write = isinstance(each, OSError) and each.errno in (errno.EDQUOT, errno.EFBIG, errno.ENOSPC)
+            is_write = isinstance(each, OSError) and each.errno in FULL
             if isinstance(each, OSError) and (each.filename == str(temporary) or (is_write and not each.filename)):
                 each.filename = str(path)
         raise

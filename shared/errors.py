@@ -6,7 +6,7 @@ import errno
 import re
 from collections.abc import Iterator
 
-__all__ = ["UserError", "chain_of", "message_behind", "user_error_behind"]
+__all__ = ["FULL", "UserError", "chain_of", "message_behind", "user_error_behind"]
 
 # What may be wrong with a place that a person has named, and what to do.
 FULL = dict.fromkeys((errno.EDQUOT, errno.EFBIG, errno.ENOSPC), "free some space, or name a place on another disk")

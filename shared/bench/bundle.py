@@ -137,9 +137,9 @@ def bench(
 def format_bench(result: dict[str, Any]) -> str:
     """Write the result of ``bench`` as a table for the terminal."""
     shape = f" x {'x'.join(map(str, result['size']))}" if result["size"] else ""
-    name = ", ".join([result["bundle"], *result.get("overlays", [])])
+    what = ", ".join([result["bundle"], *result.get("overlays", [])])
     lines = [
-        f"{name} {result['mode']}, batches of {result['batch_size']}{shape}; {result['machine']}",
+        f"{what} {result['mode']}, batches of {result['batch_size']}{shape}; {result['machine']}",
         f"{'variant':28}{'per second':>12}{'mean ms':>10}{'p50':>9}{'p90':>9}{'p99':>9}{'peak MB':>10}",
     ]
     for name, row in result["variants"].items():

@@ -58,7 +58,7 @@ def prepare(
         output: folder of the data set; must be new or empty.
         table: CSV file with the files of each case, see ``read_table``; for other layouts.
         groups: CSV file with the columns ``id`` (of the case) and ``group`` (the patient); by default the column
-            ``group`` of the table, or what names of BraTS tell, see ``PATIENTS``; else a case is its own patient.
+            ``group`` of the table, or what names of BraTS tell, see ``patient_of``; else a case is its own patient.
         allow_missing: a case may lack modalities, but not all of them.
         label_convention: one of ``CONVENTIONS``; by default that of the layout, but a table needs it.
         num_folds: number of folds, from 2 to the number of patients.

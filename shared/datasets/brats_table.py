@@ -7,7 +7,8 @@ from pathlib import Path
 from ..errors import UserError
 from ..tables import read_table as read_csv
 from .brats_conventions import MODALITIES
-from .brats_source import GRADES, UNKNOWN_GRADE, Case, Found, case_faults, twin_faults
+from .brats_names import GRADES, UNKNOWN_GRADE
+from .brats_source import Case, Found, case_faults, twin_faults
 from .faults import Fault
 from .volume import VOLUME_SUFFIXES, without_suffix
 

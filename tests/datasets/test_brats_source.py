@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.datasets.brats_source import UNKNOWN_GRADE, find_cases
+from shared.datasets.brats_names import UNKNOWN_GRADE
+from shared.datasets.brats_source import find_cases
 from shared.errors import UserError
 
 

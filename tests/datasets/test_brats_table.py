@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.datasets.brats_source import UNKNOWN_GRADE
+from shared.datasets.brats_names import UNKNOWN_GRADE
 from shared.datasets.brats_table import read_table
 from shared.errors import UserError
 
