@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
+from .background import background_of
 from .brats_conventions import LABELS, number_labels
 from .brats_source import Case
 from .faults import Fault
@@ -28,7 +29,7 @@ class CaseReport:
         orientation: of the grid, e.g. ``LPS``.
         maxima: greatest value of each modality.
         voxels: of each class inside, from background (0) to enhancing tumour (3).
-        has_zeros: in all modalities some voxel is 0, as the background should be.
+        has_background: in all modalities it is known what is outside the brain.
         digests: of the voxels of each modality.
     """
 
@@ -38,7 +39,7 @@ class CaseReport:
     orientation: str = ""
     maxima: dict[str, float] = field(default_factory=dict)
     voxels: list[int] = field(default_factory=lambda: [0] * len(LABELS))
-    has_zeros: bool = True
+    has_background: bool = True
     digests: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
@@ -113,14 +114,13 @@ def _examine_modalities(
         raise Fault(path, f"shape {shape}", f"the last of four axes should hold {', '.join(names)}")
     for number, name in enumerate(names):
         values = channels[..., number].astype(np.float32)
-        low, high = (float(limit) for limit in (values.min(), values.max()))
         inside = values if mask is None else values[mask]
         if inside.min() == inside.max():
             text = f"no brain in {name}, every voxel is {inside.flat[0]:g}"
             report.faults.append(str(Fault(path, text, "download or convert it again")))
             continue
-        report.maxima[name] = high
-        report.has_zeros &= mask is not None or (low <= 0 <= high and not values.all())
+        report.maxima[name] = float(values.max())
+        report.has_background &= mask is not None or not values.all() or background_of(values) != 0
         report.digests[name] = hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16).hexdigest()
 
 

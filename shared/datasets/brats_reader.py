@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import MetaKeys, SpaceKeys
 
+from .background import background_of
 from .brats_conventions import CONVENTIONS, DECATHLON_ORDER, MODALITIES, number_labels
 from .faults import mistake
 from .volume import Volume, grid_difference, read_volume
@@ -26,8 +27,9 @@ class LoadModalitiesd(MapTransform):
     An ``ImageReader`` of MONAI would not do: it gets paths alone, while their order is a matter of the case.
 
     A modality that is not there is 0 throughout; ``meta["present"]`` tells, in the same order, which are there. Where
-    the case names a ``mask`` of the brain, all outside it becomes 0. ``channel_order`` and ``mask`` are removed from
-    the case, so that cases of several releases can stand in one batch.
+    the case names a ``mask`` of the brain, all outside it becomes 0, and else what ``background_of`` finds, which
+    ``meta["background"]`` tells. ``channel_order`` and ``mask`` are removed from the case, so that cases of several
+    releases can stand in one batch.
 
     Args:
         keys: of the files of each modality in a list, or of the one file with all modalities along its last axis.
@@ -131,10 +133,14 @@ def _load(files: Sequence[str | Path], order: Sequence[str], mask: str | Path | 
         image[MODALITIES.index(name)] = values
     if mask is not None:
         image *= _on_grid(mask, files[0], first).values > 0.5
+    background = np.array([background_of(values) for values in image])
+    for values, value in zip(image, background, strict=True):
+        values[values == value] = 0
     if not image.any():
         raise mistake(files[0], "nothing but 0 in all modalities", "copy the case again, or leave it out")
     loaded = _with_meta(image, first, files[0])
     loaded.meta["present"] = np.array([name in order for name in MODALITIES])
+    loaded.meta["background"] = background
     return loaded
 
 

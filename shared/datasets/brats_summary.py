@@ -29,7 +29,7 @@ def summarise(found: Found, reports: Sequence[CaseReport]) -> dict[str, Any]:
         "maxima": {"min": min(maxima), "max": max(maxima)},
         "cases_with": {name: sum(report.voxels[int(number)] > 0 for report in reports) for number, name in _classes()},
         "millilitres": {name: _mean_volume(reports, int(number)) for number, name in _classes()},
-        "background_not_0": [report.id for report in reports if not report.has_zeros],
+        "background_not_0": [report.id for report in reports if not report.has_background],
         "ignored": [str(path) for path in found.ignored],
     }
 
@@ -62,8 +62,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     if summary["background_not_0"]:
         names = ", ".join(summary["background_not_0"][:5])
         lines.append(
-            f"WARNING    no voxel is 0 in {len(summary['background_not_0'])} cases ({names}): intensities are scaled "
-            "by the voxels that are not 0; strip the skull, or name a mask of the brain in a --table"
+            f"WARNING    no background known in {len(summary['background_not_0'])} cases ({names}): intensities are "
+            "scaled by the voxels that are not 0; strip the skull, or name a mask of the brain in a --table"
         )
     return "\n".join(lines)
 

@@ -192,12 +192,14 @@ def test_a_table_of_one_s_own_files(tmp_path: Path) -> None:
     np.testing.assert_array_equal(item["label"][0].numpy(), tumour())
 
 
-def test_a_background_that_is_not_0_is_told(tmp_path: Path) -> None:
+def test_a_background_that_is_not_known_is_told(tmp_path: Path) -> None:
     for number in range(2):
         folder = case_2019(tmp_path / "raw", number, f"x{number}")
-    write(folder / "x1_t1.nii.gz", voxels(9).astype(np.float32) - 0.5)
+        write(folder / f"x{number}_t1.nii.gz", voxels(8 + number).astype(np.float32) - 0.5)
+    values = 1 + np.random.default_rng(0).random(voxels(0).shape, np.float32)
+    write(folder / "x1_t2.nii.gz", values)
     text = format_summary(prepare(tmp_path / "raw", tmp_path / "out", num_folds=2, num_workers=1))
-    assert "WARNING    no voxel is 0 in 1 cases (x1): intensities are scaled by the voxels that are not 0" in text
+    assert "WARNING    no background known in 1 cases (x1): intensities are scaled by the voxels that are not 0" in text
 
 
 def test_wrong_options_and_nothing_to_learn(tmp_path: Path) -> None:

@@ -80,6 +80,26 @@ def test_outside_the_mask_all_is_0_and_cases_of_all_kinds_stand_in_one_batch(tmp
     assert not batch["image"][0, :3].any()
 
 
+def test_a_background_of_another_value_becomes_0(tmp_path: Path) -> None:
+    brain = voxels(0) > 0
+    standardised = np.where(brain, voxels(0) / 1000 + 1, -3.5).astype(np.float32)
+    paths = [str(write(tmp_path / f"{name}.nii.gz", standardised)) for name in ("t1", "flair")]
+    image = LoadModalitiesd(channel_order=("t1", "flair"))({"image": paths})["image"]
+    assert image.meta["background"].tolist() == [-3.5, 0, 0, -3.5]
+    np.testing.assert_array_equal(image[0].numpy(), np.where(brain, standardised, 0))
+    assert torch.equal(image[0], image[3]) and not image[1:3].any()
+
+
+@pytest.mark.parametrize("changed", [{(3, 3, 3): 0}, {(0, 0, 0): 7.0}], ids=["with zeros", "no constant corner"])
+def test_nothing_else_is_taken_as_background(tmp_path: Path, changed: dict[tuple[int, int, int], float]) -> None:
+    values = np.where(voxels(0) > 0, voxels(0), -3.5).astype(np.float32)
+    for place, value in changed.items():
+        values[place] = value
+    image = LoadModalitiesd(channel_order=("t1",))({"image": [str(write(tmp_path / "t1.nii.gz", values))]})["image"]
+    assert not image.meta["background"].any()
+    np.testing.assert_array_equal(image[0].numpy(), values)
+
+
 @pytest.mark.parametrize(
     ("convention", "stored", "inside"),
     [
