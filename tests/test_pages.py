@@ -3,6 +3,8 @@
 import inspect
 import re
 import shlex
+import shutil
+import subprocess
 
 import pytest
 from running import ROOT
@@ -47,14 +49,32 @@ def test_a_knob_of_the_table_is_the_bundle_s(row):
     check_options(parse_options(["--config_file", config, *shlex.split(row)]))
 
 
-@pytest.mark.parametrize("line", sorted({line for _, line in LINES if line.startswith("python -m shared")}))
-def test_a_command_of_ours_has_these_options(line):
+def has_these_options(line):
     words = shlex.split(line)[3:]
-    command = COMMANDS[words[0]] if callable(COMMANDS[words[0]]) else COMMANDS[words[0]][words[1]]
+    of_a_bundle = callable(COMMANDS[words[0]])  # or a run; its name may stand first, without an option
+    command = COMMANDS[words[0]] if of_a_bundle else COMMANDS[words[0]][words[1]]
     given = {word.removeprefix("--") for word in words if word.startswith("--")}
     assert given <= set(options_of(command))
     needed = {name for name, option in options_of(command).items() if option.default is inspect.Parameter.empty}
-    assert len(needed - given) == (0 if "prepare" in words else 1)  # one may stand without its name
+    assert len(needed - given) == of_a_bundle
+
+
+@pytest.mark.parametrize("line", sorted({line for _, line in LINES if line.startswith("python -m shared")}))
+def test_a_command_of_ours_has_these_options(line):
+    has_these_options(line)
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_the_commands_of_make_demo_have_these_options(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    shown = subprocess.run(["make", "-n", "demo"], capture_output=True, text=True, check=True).stdout
+    lines = [line for line in shown.replace("\\\n", " ").splitlines() if "python -m " in line and "-m pip" not in line]
+    ours, theirs = ([line for line in lines if f"-m {name} " in line] for name in ("shared", "monai.bundle"))
+    assert (len(lines), len(ours), len(theirs)) == (6, 3, 3)
+    for line in ours:
+        has_these_options(line)
+    for line in theirs:
+        check_options(parse_options(shlex.split(line.partition("monai.bundle run")[2])))
 
 
 def test_every_command_of_the_pages_is_tested():

@@ -1,6 +1,7 @@
 """Every command of the README is run, in its order, with paths of the test and small knobs."""
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -12,16 +13,19 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from running import FEATURES, ROOT, run_command
+from running import FEATURES, ROOT, run_python
 
+from shared.cli import main
 from shared.deploy.card import read_card
+from shared.runs.options import check_options, parse_options
 
 SETUP = ("make ", "python -m venv", "pip install")  # what makes the environment this test runs in
 SMALL = ["--network_def::features", str(FEATURES), "--device", "cpu"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def commands():
-    blocks = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"```\n(.*?)```", README, flags=re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
     return [line for line in lines if line.startswith(("python", "git", "make", "pip"))]
 
@@ -44,19 +48,31 @@ def workplace(tmp_path, nuclei_raw, nuclei, defects, heads):
     return tmp_path
 
 
+def made_small(command):
+    words = shlex.split(command)
+    if "training" in words:
+        words += ["--epochs", "1", "--val_interval", "1", "--batch_size", "4"]
+    if "training" in words or "--checkpoint" in words:
+        words += SMALL
+    elif "monai.bundle" in words:  # the weights shipped
+        words += ["--device", "cpu"]
+    return words
+
+
+def has_what_the_commands_of_monai_write(folder):
+    for output, files in {"nuclei": 12, "nuclei_own": 12, "inspected": 16}.items():
+        assert len(list((folder / output).glob("*_seg.png"))) == files
+    assert len(list((folder / "tumours").glob("*_seg.nii.gz"))) == 6
+    trained, evaluated = folder / "runs" / "nuclei", folder / "runs" / "scores" / "fold_0"
+    assert (trained / "metrics.csv").read_bytes() == (evaluated / "metrics.csv").read_bytes()
+
+
 def test_the_commands_of_the_readme(workplace):
     done = []
     for command in commands():
         if command.startswith(SETUP):
             continue
-        words = shlex.split(command)
-        if "training" in words:
-            words += ["--epochs", "1", "--val_interval", "1", "--batch_size", "4"]
-        if "training" in words or "--checkpoint" in words:
-            words += SMALL
-        elif "monai.bundle" in words:  # the weights shipped
-            words += ["--device", "cpu"]
-        words[0] = sys.executable
+        words = [sys.executable, *made_small(command)[1:]]
         run = subprocess.run(
             words, cwd=workplace, env=os.environ, capture_output=True, text=True, timeout=300, check=False
         )
@@ -64,23 +80,63 @@ def test_the_commands_of_the_readme(workplace):
         assert "Traceback" not in run.stderr
         done.append(command)
     assert len(done) == 8
-    assert len(list((workplace / "nuclei").glob("*_seg.png"))) == 12
-    assert len(list((workplace / "nuclei_own").glob("*_seg.png"))) == 12
-    assert len(list((workplace / "inspected").glob("*_seg.png"))) == 16
-    assert len(list((workplace / "tumours").glob("*_seg.nii.gz"))) == 6
-    assert (workplace / "runs" / "scores" / "fold_0" / "summary.json").is_file()
+    has_what_the_commands_of_monai_write(workplace)
 
 
-@pytest.mark.parametrize(
-    ("bundle", "data"), [("unet_dsb", "my_images"), ("unet_industrial", "my_surfaces"), ("unet3d_brats", "my_cases")]
-)
-def test_the_weights_shipped_segment_from_a_foreign_folder(workplace, bundle, data):
+def test_the_same_commands_from_a_foreign_folder(workplace, nuclei):
+    """With the bundle named by its path, as the README says; one after the other in one process, which is quicker."""
     (workplace / "bundles").unlink()
-    folder, elsewhere = ROOT / "bundles" / bundle, workplace / "elsewhere"
+    (workplace / "data").mkdir()
+    (workplace / "data" / "dsb").symlink_to(nuclei)
+    elsewhere = workplace / "elsewhere"
     elsewhere.mkdir()
-    words = ["--config_file", folder / "configs" / "inference.json", "--bundle_root", folder, "--device", "cpu"]
-    run_command(elsewhere, *words, "--dataset_dir", f"../{data}", "--output_dir", "out")
-    assert list((elsewhere / "out").glob("*_seg.*"))
+    runs = []
+    for command in (command for command in commands() if "monai.bundle" in command):
+        _, _, module, *words = made_small(command)
+        assert module == "monai.bundle"
+        (bundle,) = set(re.findall(r"bundles/\w+", command))
+        words = [word.replace("bundles/", f"{ROOT}/bundles/") for word in words]
+        words[words.index("--dataset_dir") + 1] = f"../{words[words.index('--dataset_dir') + 1]}"
+        runs.append([*words, "--bundle_root", str(ROOT / bundle)])
+    assert len(runs) == 6
+    script = """
+import json, runpy, sys
+
+for words in json.loads(sys.argv.pop()):
+    sys.argv[1:] = words
+    runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
+"""
+    run_python(elsewhere, "-c", script, json.dumps(runs))
+    has_what_the_commands_of_monai_write(elsewhere)
+    assert {path.name for path in elsewhere.iterdir()} == {"nuclei", "inspected", "tumours", "runs", "nuclei_own"}
+
+
+def test_the_commands_in_the_text_of_the_readme(workplace, monkeypatch, capsys):
+    text = " ".join(re.sub(r"```.*?```", "", README, flags=re.DOTALL).split())
+    drawn, packed, exported = (shlex.split(command) for command in re.findall("`python -m shared (.*?)`", text))
+    assert "in the same layout, `synthesize dagm` and `brats` as well" in text
+    assert "with `prepare dagm` and `prepare brats`" in text
+    monkeypatch.chdir(workplace)
+    drawn[drawn.index("--cases") + 1] = "12"
+    raw = drawn.index("--output") + 1
+    for name, size in {"dsb": "16x16", "dagm": "32x32", "brats": "16x16x16"}.items():
+        words = [word.replace("dsb", name) for word in drawn]
+        assert main([*words, "--size", size]) == 0
+        assert main(["prepare", name, "--source", words[raw], "--output", f"data/{name}", "--num_workers", "1"]) == 0
+        assert "12" in capsys.readouterr().out
+    assert main(packed) == main(exported) == 0
+    for file in ("dist/unet_dsb.zip", "nuclei.onnx"):
+        assert (workplace / file).stat().st_size > 1e6, file  # the weights are in it
+
+
+@pytest.mark.parametrize("bundle", ["unet_dsb", "unet_industrial", "unet3d_brats"])
+def test_the_knobs_shown_are_options_of_every_bundle(bundle):
+    section = README.partition("\n## Knobs\n")[2].partition("\n## ")[0]
+    *knobs, overlay = [shlex.split(words) for words in re.findall("`(--.*?)`", section)]
+    configs = f"{ROOT}/bundles/{bundle}/configs"
+    check_options(parse_options(["--config_file", f"{configs}/train.json", *itertools.chain(*knobs)]))
+    check_options(parse_options([word.replace("...", configs) for word in overlay]))
+    assert len(knobs) == 7
 
 
 def test_every_knob_the_readme_names_exists():

@@ -1,0 +1,116 @@
+"""The figures of the page on defects of one's own are those of the runs recorded, and its arithmetic is right."""
+
+import json
+import re
+
+import pytest
+from monai.bundle import ConfigParser
+from running import ROOT, table
+
+RESULTS = ROOT / "results" / "unet_industrial"
+ONE, TWO = RESULTS / "surfaces", RESULTS / "surfaces" / "two_stages"
+PAGE = " ".join((ROOT / "docs" / "own_defects.md").read_text(encoding="utf-8").split())
+THREE = {"network_def::prior": 0.01, "train::loss::batch": False, "network_def::downscale": 4}
+
+
+def read(file):
+    return json.loads(file.read_text())
+
+
+def steps(run):
+    return run["config"]["epochs"] * -(-run["data"]["cases"] // run["config"]["batch_size"])
+
+
+def minutes(folder):
+    return sum(float(row["seconds"]) for row in table(folder / "curves.csv")) / 60
+
+
+def called_defective(folder, threshold):
+    """How many of the defective pictures, and how many of the sound ones."""
+    rows = [(float(row["defective"]), float(row["defect_score"]) > threshold) for row in table(folder / "metrics.csv")]
+    return [sum(found for defective, found in rows if defective == kind) for kind in (1, 0)]
+
+
+def test_the_run_of_one_stage_is_the_one_recorded():
+    run, summary, rows = read(ONE / "run.json"), read(ONE / "summary.json"), table(ONE / "metrics.csv")
+    config = ConfigParser(run["config"])
+    for name, value in THREE.items():
+        assert f"| `--{name} {value}`" in PAGE
+        assert config[name] == value
+    assert (config["learning_rate"], config["patch_size"]) == (2e-3, [640, 640])
+    defective = sum(float(row["defective"]) == 1 for row in rows)
+    assert f" Of {summary['cases']} pictures held out, {defective} of them defective" in PAGE
+    found, alarms = called_defective(ONE, summary["threshold"])
+    cells = [
+        f"| the three, `--learning_rate 2e-3 --epochs {config['epochs']}`",
+        f"{steps(run)}, {minutes(ONE):.0f} minutes",
+        f"{summary['dice_defective']:.3f}",
+        f"{summary['image_auroc']:.2f}",
+        f"{found}",
+        f"{alarms} of {len(rows) - defective}, none at a threshold of 0.75 |",
+    ]
+    assert " | ".join(cells) in PAGE
+    assert called_defective(ONE, 0.75)[1] == 0
+
+
+def test_the_run_of_two_stages_is_the_one_recorded():
+    stages, summary = read(TWO / "run.json"), read(TWO / "summary.json")
+    first, second = stages["first_stage"], stages["second_stage"]
+    for run, knobs in ((first, THREE | {"train::loss::batch": True}), (second, THREE)):
+        config = ConfigParser(run["config"])
+        assert all(config[name] == value for name, value in knobs.items())
+        assert (config["learning_rate"], config["patch_size"]) == (2e-3, [640, 640])
+    folder, epochs = re.fullmatch(r"(.*)/checkpoints/epoch_(\d+)\.pt", second["config"]["pretrained"]).groups()
+    assert folder == first["config"]["output_dir"]
+    first["config"]["epochs"] = int(epochs)
+    (found, alarms), (lower, alarms_lower) = (called_defective(TWO, t) for t in (summary["threshold"], 0.25))
+    assert alarms == alarms_lower == 0
+    total = steps(first) + steps(second)
+    spent = re.search(rf"\| {total}, (\d+) minutes \|", PAGE)[1]
+    assert int(spent) > minutes(TWO)  # the minutes of the first stage are not recorded
+    cells = [
+        f"the second only in {second['config']['epochs']} epochs that began with the weights of {int(epochs)}",
+        f"{total}, {spent} minutes",
+        f"{summary['dice_defective']:.3f}",
+        f"{summary['image_auroc']:.2f}",
+        f"{found}, at a threshold of 0.25 {lower}",
+        "0 |",
+    ]
+    assert " | ".join(cells) in PAGE
+
+
+@pytest.mark.parametrize("folder", [ONE, TWO])
+def test_the_summary_of_a_run_is_that_of_its_pictures(folder):
+    summary, rows = read(folder / "summary.json"), table(folder / "metrics.csv")
+    assert len(rows) == summary["cases"]
+    values = [float(row["dice_defective"]) for row in rows if row["dice_defective"]]
+    assert sum(values) / len(values) == pytest.approx(summary["dice_defective"], abs=1e-5)
+    defective, sound = (
+        [float(row["defect_score"]) for row in rows if float(row["defective"]) == kind] for kind in (1, 0)
+    )
+    pairs = [(score > other) + (score == other) / 2 for score in defective for other in sound]
+    assert sum(pairs) / len(pairs) == pytest.approx(summary["image_auroc"], abs=1e-6)
+
+
+def test_the_steps_and_minutes_of_the_weights_shipped_are_those_of_the_experiments():
+    version = read(ROOT / "bundles" / "unet_industrial" / "configs" / "metadata.json")["version"]
+    runs = {row["run"]: row for row in table(RESULTS / "experiments.csv")}
+    (run,) = (row for row in runs.values() if f"shipped as {version}" in row["remark"])
+    stages = [run]
+    while continued := re.match(r"from (\w+);", stages[0]["change"]):
+        stages.insert(0, runs[continued[1]])
+    assert f"those of the weights shipped took {round(sum(int(row['steps']) for row in stages), -1):,} steps" in PAGE
+    spent = " + ".join(row["minutes"] for row in stages)
+    assert f"| {spent} minutes of one core |" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_arithmetic_is_right():
+    """None of n missed: with a miss rate above 1 - 0.05 ** (1 / n) that has a chance below 5 %."""
+    rows = re.findall(r"\| (\d+) \| (\d+) \| ([\d.]+) % missed \|", PAGE)
+    assert len(rows) == 4
+    for defective, in_all, missed in rows:
+        assert missed == f"{100 * (1 - 0.05 ** (1 / int(defective))):.2g}"
+        assert int(in_all) == 10 * int(defective)
+    here, there = 1 / 7, 1 / 700
+    factor = there * (1 - here) / (here * (1 - there))
+    assert f"For one in seven here and one in 700 there, 20 becomes {20 * factor:.2f}." in PAGE
