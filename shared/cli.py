@@ -36,7 +36,7 @@ SUMMARIES = {
     "release": "turn a training run, or weights of another program, into weights of a bundle",
     "export": "write a bundle's network as ONNX, and compare it with PyTorch",
     "pack": "put a bundle and the code that it needs into one archive that runs alone",
-    "bench": "measure how fast a bundle trains, infers or loads data",
+    "bench": "measure how fast a bundle trains, infers, loads data or does whole cases",
     "prepare": "turn a data set as downloaded, or your own, into one to train on",
     "synthesize": "draw a learnable stand-in for a data set, in its raw layout",
 }

@@ -12,8 +12,8 @@ __all__ = ["bench", "calibrate", "export", "folds", "pack", "release"]
 def bench(
     bundle: str,
     mode: str = "infer",
-    batch_size: int = 16,
-    size: str = "96x96",
+    batch_size: int | None = None,
+    size: str | None = None,
     amp: str = "auto",
     engine: str = "eager",
     device: str | None = None,
@@ -25,26 +25,28 @@ def bench(
     output: str | None = None,
     overlay: str | None = None,
 ) -> str:
-    """Measure how fast a bundle trains, infers or loads data, beside plain float32 in one run.
+    """Measure how fast a bundle trains, infers, loads data or does whole cases, beside plain float32 in one run.
 
-    Prints pictures per second, latency (mean and percentiles) and peak memory, and writes them as JSON.
+    Prints pictures (or cases) per second, latency (mean and percentiles) and peak memory, and writes them as JSON.
 
     Options:
         --bundle       folder of the bundle, or its name; may stand first without --bundle
-        --mode         train (whole steps), infer (calls of the network) or data (the loader alone) (default infer)
-        --batch_size   pictures per step (default 16)
-        --size         HEIGHTxWIDTH of the generated pictures (default 96x96), WIDTHxHEIGHTxDEPTH of volumes
+        --mode         train (whole steps), infer (calls of the network), data (the loader alone) or case (whole cases,
+                       from reading the file to the mask in its geometry; nothing is written) (default infer)
+        --batch_size   pictures per step (default 16); not for the mode case
+        --size         HEIGHTxWIDTH of the generated pictures (default 96x96), WIDTHxHEIGHTxDEPTH of volumes; likewise
         --amp          precision to compare with float32: auto, True or False (default auto)
-        --engine       what computes the network, for the mode infer: eager, auto, openvino or compile (default eager)
+        --engine       what computes the network, for the modes infer and case: eager, auto, openvino or compile
+                       (default eager)
         --device       cpu, cuda, ... (default: a GPU if there is one)
         --warmup       steps that are not counted (default 3)
-        --steps        steps that are (default 20)
-        --dataset_dir  prepared data set, for the mode data
-        --checkpoint   weights (default: drawn at random)
+        --steps        steps that are (default 20); in the mode case each is the next case
+        --dataset_dir  prepared data set, for the mode data; folder of pictures or patients, or one, for the mode case
+        --checkpoint   weights (default: drawn at random; in the mode case the bundle's)
         --seed         seed of weights and pictures (default 0)
         --output       JSON file to write as well
         --overlay      configurations laid over train.json, with commas between them: files, or names of the bundle's,
-                       such as reference
+                       such as reference; in the mode case over inference.json, such as tta
 
     Example:
         python -m shared bench unet_dsb --mode train
@@ -53,7 +55,7 @@ def bench(
     from .bench import format_bench
 
     folder = _bundle_folder(bundle)
-    sides = size.split("x")
+    sides = size.split("x") if size is not None else []
     if not all(side.isdecimal() for side in sides):
         raise UsageError(f"--size takes HEIGHTxWIDTH or WIDTHxHEIGHTxDEPTH, got {size!r}")
     if amp not in ("auto", "True", "False"):
@@ -62,7 +64,7 @@ def bench(
         folder,
         mode,
         batch_size=batch_size,
-        size=tuple(int(side) for side in sides),
+        size=None if size is None else tuple(int(side) for side in sides),
         amp=amp if amp == "auto" else amp == "True",
         engine=engine,
         device=device,

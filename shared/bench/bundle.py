@@ -1,39 +1,35 @@
-"""A bundle's network and data loader against the clock."""
+"""A bundle against the clock: its network, its data loader, or whole cases."""
 
 from __future__ import annotations
 
-import copy
-import math
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from monai.bundle import ConfigParser
-from monai.inferers import Inferer, SimpleInferer
 
 from ..atomic import atomic_write_json
 from ..bundle_config import read_bundle
 from ..errors import UserError
-from ..inferers import ENGINES, PrecisionInferer
-from ..metrics.agreement import Agreement
-from ..runs import check_device, load_checkpoint
+from ..inferers import ENGINES
+from ..runs import check_device
+from .cases import case_steps
+from .steps import compared, loader_step, network_steps
 from .timing import measure, summarise
 
 __all__ = ["bench", "format_bench"]
 
-MODES = ("train", "infer", "data")
-BASELINE = "fp32 eager"
-CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
+MODES = ("train", "infer", "data", "case")
+BATCH_SIZE, SIZE = 16, (96, 96)
 
 
 def bench(
     bundle: str | Path,
     mode: str,
     *,
-    batch_size: int = 16,
-    size: tuple[int, ...] = (96, 96),
+    batch_size: int | None = None,
+    size: tuple[int, ...] | None = None,
     amp: bool | str = "auto",
     engine: str = "eager",
     device: str | None = None,
@@ -48,70 +44,55 @@ def bench(
     """Measure a bundle beside plain float32 in one run.
 
     ``train`` is a whole step (network, the bundle's loss, gradient, SGD with momentum) and ``infer`` a call of the
-    network, both on generated batches; ``data`` is the loader of ``train.json`` with its real data.
+    network, both on generated batches; ``data`` is the loader of ``train.json`` with its real data. ``case`` is a whole
+    case by ``inference.json``, from reading its files to the mask in their geometry; nothing is written.
 
     Args:
         bundle: folder of the bundle.
-        mode: ``train``, ``infer`` or ``data``.
-        batch_size: pictures per step.
-        size: spatial size of a picture in pixels or voxels.
+        mode: ``train``, ``infer``, ``data`` or ``case``.
+        batch_size: pictures per step, 16 if None; a case is always one.
+        size: spatial size of a picture in pixels or voxels, 96 x 96 if None; cases have their own.
         amp: precision that is compared with float32, as in the bundle's knob.
-        engine: what computes the network in the mode ``infer``, as in the bundle's knob; it is made ready before the
-            clock starts.
+        engine: what computes the network in the modes ``infer`` and ``case``, as in the bundle's knob; it is made
+            ready before the clock starts.
         device: ``cpu``, ``cuda``, ...; by default a GPU if there is one.
         warmup: steps that are not counted.
-        steps: steps that are, 1 at least.
-        dataset_dir: data set for the mode ``data``.
-        checkpoint: weights; without them they are drawn at random, and probabilities near a half make masks differ.
+        steps: steps that are, 1 at least. Those of the mode ``case`` go through the first ``warmup + steps`` cases, or
+            all if there are fewer, in turn.
+        dataset_dir: prepared data set for the mode ``data``; for ``case`` what the inference takes.
+        checkpoint: weights; without them those of the bundle in the mode ``case``, while in the others they are drawn
+            at random, and probabilities near a half make masks differ.
         seed: of weights and batches.
         output: JSON file for the result.
-        overlays: configurations that are laid over ``train.json`` in this order: files, or names of the bundle's.
+        overlays: configurations that are laid over ``train.json``, or ``inference.json`` in the mode ``case``, in this
+            order: files, or names of the bundle's.
 
     Returns:
-        What ``format_bench`` tells: per variant throughput, latency and peak memory; in the mode ``infer`` also how far
-        its probabilities and masks are from float32's.
+        What ``format_bench`` tells: per variant throughput, latency and peak memory; in the modes ``infer`` and
+        ``case`` (of its first) also how far its probabilities and masks are from float32's.
 
     Raises:
-        UserError: an option is wrong.
+        UserError: an option is wrong, or a case cannot be read.
     """
-    if mode not in MODES:
-        raise UserError(f"mode: {mode!r} is none of {', '.join(MODES)}")
-    if engine not in ENGINES:
-        raise UserError(f"engine: {engine!r} is none of {', '.join(ENGINES)}")
-    if engine != "eager" and mode != "infer":
-        raise UserError(f"engine: {engine} is for the mode infer; the mode {mode} has eager only")
-    if min(batch_size, steps, *size) < 1 or warmup < 0:
-        raise UserError("batch_size, size and steps: take whole numbers of 1 or more; warmup: 0 or more")
-    if output is not None and Path(output).is_dir():
-        raise UserError(f"output: {output} is a folder; name a file")
+    _check(mode, batch_size, size, engine, warmup, steps, output)
+    batch_size = batch_size or (1 if mode == "case" else BATCH_SIZE)
+    size = (size or SIZE) if mode in ("train", "infer") else None
     where = check_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     torch.manual_seed(seed)
-    parser = read_bundle(bundle, "train.json", overlays)
-    parser["device"] = where
 
     variants: dict[str, Callable[[], Any]]
-    if mode == "data":
-        variants = {"loader": _loader_step(parser, batch_size, dataset_dir)}
+    found: dict[str, Any] = {}
+    if mode == "case":
+        variants, found = case_steps(bundle, dataset_dir, where, warmup + steps, amp, engine, checkpoint, overlays)
     else:
-        image = parser["_meta_::network_data_format::inputs::image"]
-        if len(size) != len(image["spatial_shape"]):
-            given = "x".join(map(str, size))
-            raise UserError(
-                f"size: {given} will not do; the network of {bundle} takes {len(image['spatial_shape'])} sides"
-            )
-        batch = torch.rand(batch_size, image["num_channels"], *size, device=where)
-        network = parser.get_parsed_content("network_def").to(where)
-        if checkpoint is not None:
-            load_checkpoint(checkpoint, network)
-        inferer = PrecisionInferer(SimpleInferer(), amp, engine)
-        fast = copy.deepcopy(network).to(memory_format=CHANNELS_LAST[len(size)])
-        make = _training_step if mode == "train" else _inference_step
-        _try(network, batch, image["spatial_shape"])
-        variants = {
-            BASELINE: make(parser, network, PrecisionInferer(SimpleInferer(), False), batch),
-            f"amp {amp}, {'channels last' if engine == 'eager' else engine}": make(parser, fast, inferer, batch),
-        }
-    agreement = _compared(*variants.values()) if mode == "infer" else {}
+        parser = read_bundle(bundle, "train.json", overlays)
+        parser["device"] = where
+        if size is None:
+            variants = {"loader": loader_step(parser, batch_size, dataset_dir)}
+        else:
+            variants = network_steps(parser, mode, batch_size, size, amp, engine, checkpoint)
+    if mode == "infer":
+        found = compared(*(step() for step in variants.values()))
     timed = measure(variants, where, warmup, steps)
     rows = {
         name: summarise(row["seconds"], batch_size) | {"peak_memory_mb": row["peak_bytes"] / 1e6}
@@ -122,12 +103,12 @@ def bench(
         **({"overlays": [*overlays]} if overlays else {}),
         "mode": mode,
         "batch_size": batch_size,
-        "size": list(size) if mode != "data" else None,
+        "size": list(size) if size else None,
         "steps": steps,
         "seed": seed,
         "machine": _machine(where),
         "variants": rows,
-        **agreement,
+        **found,
     }
     if output is not None:
         atomic_write_json(output, result)
@@ -138,8 +119,9 @@ def format_bench(result: dict[str, Any]) -> str:
     """Write the result of ``bench`` as a table for the terminal."""
     shape = f" x {'x'.join(map(str, result['size']))}" if result["size"] else ""
     what = ", ".join([result["bundle"], *result.get("overlays", [])])
+    many = f"{result['cases']} in turn" if "cases" in result else f"batches of {result['batch_size']}{shape}"
     lines = [
-        f"{what} {result['mode']}, batches of {result['batch_size']}{shape}; {result['machine']}",
+        f"{what} {result['mode']}, {many}; {result['machine']}",
         f"{'variant':28}{'per second':>12}{'mean ms':>10}{'p50':>9}{'p90':>9}{'p99':>9}{'peak MB':>10}",
     ]
     for name, row in result["variants"].items():
@@ -153,87 +135,32 @@ def format_bench(result: dict[str, Any]) -> str:
     if "dice_of_masks" in result:
         dice = result["dice_of_masks"]
         masks = "no masks to compare" if dice is None else f"masks agree by Dice {dice:.4f}"
-        lines.append(f"{masks}, mean |dp| {result['mean_difference']:.1e}")
+        lines.append(f"{'first case: ' if 'cases' in result else ''}{masks}, mean |dp| {result['mean_difference']:.1e}")
     return "\n".join(lines)
 
 
-def _try(network: torch.nn.Module, batch: torch.Tensor, sides: Sequence[Any]) -> None:
-    """Tell before anything is timed that the network cannot be run on such batches."""
-    try:
-        with torch.inference_mode():
-            copy.deepcopy(network)(batch)  # running statistics of the other would move
-    except (RuntimeError, ValueError) as error:
-        raise UserError(
-            f"size: the network fails on {'x'.join(map(str, batch.shape[2:]))} ({str(error).splitlines()[0]}); "
-            f"its sides are {' x '.join(map(str, sides))} (metadata.json)"
-        ) from error
-
-
-def _training_step(
-    parser: ConfigParser, network: torch.nn.Module, inferer: Inferer, batch: torch.Tensor
-) -> Callable[[], Any]:
-    loss_function = parser.get_parsed_content("train::loss")
-    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
-    with torch.no_grad():
-        truth = _truth(parser, network(batch))
-
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        loss_function(inferer(batch, network), truth).backward()
-        optimizer.step()
-
-    network.train()
-    return step
-
-
-def _truth(parser: ConfigParser, logits: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
-    """Labels for a network whose classes exclude each other, masks for others, of what it gave (last, if several)."""
-    last = logits if isinstance(logits, torch.Tensor) else logits[-1]
-    drawn = torch.rand_like(last)
-    if any(transform.get("softmax") for transform in parser["validate::postprocessing::transforms"]):
-        return drawn.argmax(dim=1, keepdim=True).float()
-    return (drawn > 0.5).float()
-
-
-def _inference_step(
-    parser: ConfigParser, network: torch.nn.Module, inferer: Inferer, batch: torch.Tensor
-) -> Callable[[], Any]:
-    network.eval()
-
-    @torch.inference_mode()
-    def step() -> torch.Tensor:
-        return inferer(batch, network)
-
-    return step
-
-
-def _loader_step(parser: ConfigParser, batch_size: int, dataset_dir: str | Path | None) -> Callable[[], Any]:
-    if dataset_dir is None:
-        raise UserError("dataset_dir: the mode data reads real data; name a prepared data set")
-    parser["dataset_dir"], parser["batch_size"] = str(dataset_dir), batch_size
-    parser["train::dataloader::drop_last"] = True  # a last batch of fewer would count as a whole one
-    loader = parser.get_parsed_content("train::dataloader")
-    if not len(loader):
-        raise UserError(f"batch_size: an epoch of {dataset_dir} has fewer than {batch_size} pictures; take fewer")
-    batches = iter(loader)
-
-    def step() -> None:
-        nonlocal batches
-        try:
-            next(batches)
-        except StopIteration:
-            batches = iter(loader)
-            next(batches)
-
-    return step
-
-
-def _compared(exact: Callable[[], torch.Tensor], fast: Callable[[], torch.Tensor]) -> dict[str, float | None]:
-    """How far the fast variant is from the exact one; null stands for the Dice of masks that are all empty."""
-    agreement = Agreement()
-    agreement.add(exact(), fast())
-    dice = None if math.isnan(agreement.dice) else agreement.dice
-    return {"dice_of_masks": dice, "mean_difference": agreement.mean_difference}
+def _check(
+    mode: str,
+    batch_size: int | None,
+    size: tuple[int, ...] | None,
+    engine: str,
+    warmup: int,
+    steps: int,
+    output: str | Path | None,
+) -> None:
+    """Refuse options that do not go together, or are out of their range."""
+    if mode not in MODES:
+        raise UserError(f"mode: {mode!r} is none of {', '.join(MODES)}")
+    if engine not in ENGINES:
+        raise UserError(f"engine: {engine!r} is none of {', '.join(ENGINES)}")
+    if engine != "eager" and mode not in ("infer", "case"):
+        raise UserError(f"engine: {engine} is for the modes infer and case; the mode {mode} has eager only")
+    if mode == "case" and (batch_size is not None or size is not None):
+        raise UserError("batch_size, size: the mode case takes cases one by one, as large as they are; leave them out")
+    if min(BATCH_SIZE if batch_size is None else batch_size, steps, *(size or SIZE)) < 1 or warmup < 0:
+        raise UserError("batch_size, size and steps: take whole numbers of 1 or more; warmup: 0 or more")
+    if output is not None and Path(output).is_dir():
+        raise UserError(f"output: {output} is a folder; name a file")
 
 
 def _machine(device: torch.device) -> str:

@@ -81,7 +81,7 @@ class SaveTumours(FindingsHandler):
         Args:
             item: with ``raw``, the image (4, W, H, D) as it was loaded.
             output: with ``pred``, labels (1, W, H, D) as they are numbered inside, and ``probability`` (C, W, H, D),
-                both on the grid of the input.
+                both on the grid of the input; ``pred_left_out``, if ``DropLoneOedemad`` was there.
             target: path of the results, to which is added what they are.
         """
         raw = item["raw"]
@@ -97,10 +97,12 @@ class SaveTumours(FindingsHandler):
         if self.save_overlay:
             self._write(target, "overlay", draw_tumour(raw, output["pred"]))
         self._write_volume(target, "seg", self.numbers[labels[0].astype(np.uint8)], raw)
-        volumes = tumour_volumes(labels[0], raw.affine.numpy())
+        affine = raw.affine.numpy()
+        volumes = tumour_volumes(labels[0], affine)
+        left_out = output.get("pred_left_out", 0) * _millilitres(affine)
         return [
             {f"volume_{region}_ml": f"{volume:.3f}" for region, volume in volumes.items()}
-            | {"warnings": "; ".join(doubts(raw, volumes["wt"], self.spacing, self.patch_size))}
+            | {"warnings": "; ".join(doubts(raw, volumes["wt"], self.spacing, self.patch_size, left_out))}
         ]
 
     def _write_volume(
@@ -143,12 +145,16 @@ def tumour_volumes(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
         {'wt': 0.8, 'tc': 0.4, 'et': 0.2}
     """
     counts = np.bincount(labels.astype(np.uint8).ravel(), minlength=4)
-    voxel = abs(np.linalg.det(affine[:3, :3])) / 1000
+    voxel = _millilitres(affine)
     return {region: float(round(counts[[*numbers]].sum() * voxel, 9)) for region, numbers in REGIONS.items()}
 
 
 def doubts(
-    raw: MetaTensor, tumour: float, spacing: Sequence[float] = (1.0, 1.0, 1.0), patch_size: Sequence[int] = (0, 0, 0)
+    raw: MetaTensor,
+    tumour: float,
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
+    patch_size: Sequence[int] = (0, 0, 0),
+    left_out: float = 0.0,
 ) -> Iterator[str]:
     """What makes the result of a case doubtful, in words.
 
@@ -157,6 +163,7 @@ def doubts(
         tumour: volume found, in ml.
         spacing: sides of the voxels that the network sees, in mm.
         patch_size: how many of them it sees at once.
+        left_out: volume of oedema that was found far from any core and left out, in ml.
 
     Shape:
         ``raw`` (4, W, H, D).
@@ -166,6 +173,13 @@ def doubts(
         yield f"modalities missing: {', '.join(missing)}"
     if not tumour:
         yield "no tumour found"
+    if left_out:
+        yield f"left out {left_out:.3g} ml of oedema apart from any core; --lone_oedema True keeps it"
+    changed = [
+        f"{value:.3g} in {name}" for name, value in zip(MODALITIES, raw.meta["background"], strict=True) if value
+    ]
+    if changed:
+        yield f"taken as background, which should be 0: {', '.join(changed)}"
     filled = float((raw != 0).any(dim=0).float().mean())
     if filled > MOST_FILLED:
         yield f"background is not 0 ({filled:.0%} of the voxels are not); is the skull removed?"
@@ -175,6 +189,11 @@ def doubts(
     thinnest, seen = min(sides * raw.shape[1:]), min(np.multiply(patch_size, spacing))
     if thinnest < seen:
         yield f"only {thinnest:.3g} mm thick, the network sees {seen:.3g} mm"
+
+
+def _millilitres(affine: np.ndarray) -> float:
+    """Of one voxel."""
+    return float(abs(np.linalg.det(affine[:3, :3]))) / 1000
 
 
 def _by(sides: Iterable[float]) -> str:

@@ -1,6 +1,7 @@
 """MONAI dictionary transforms."""
 
 from .class_masks import ClassMasksd
+from .drop_lone_oedema import DropLoneOedemad
 from .eight_bit_modalities import EightBitModalitiesd
 from .instance_distance import InstanceDistanced
 from .invert_readable import InvertReadabled
@@ -15,6 +16,7 @@ from .tumour_labels import TumourLabelsd
 
 __all__ = [
     "ClassMasksd",
+    "DropLoneOedemad",
     "EightBitModalitiesd",
     "InstanceDistanced",
     "InvertReadabled",

@@ -110,11 +110,11 @@ def test_the_loader_is_measured_on_real_files(nuclei):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mode": "fly"}, "mode: 'fly' is none of train, infer, data"),
+        ({"mode": "fly"}, "mode: 'fly' is none of train, infer, data, case"),
         ({"mode": "data"}, "dataset_dir: the mode data reads real data"),
         ({"mode": "infer", "steps": 0}, "take whole numbers of 1 or more"),
         ({"mode": "infer", "engine": "onnx"}, "engine: 'onnx' is none of auto, eager, compile, openvino"),
-        ({"mode": "train", "engine": "openvino"}, "engine: openvino is for the mode infer; the mode train has eager"),
+        ({"mode": "train", "engine": "openvino"}, "engine: openvino is for the modes infer and case; the mode"),
         ({"mode": "infer", "overlays": ["none_such"]}, "overlay: none_such is neither a file nor one in .*configs"),
         ({"mode": "infer", "bundle": "nowhere"}, "bundle: nowhere has no configs/train.json"),
         ({"mode": "infer", "device": "gpu"}, "device: gpu cannot be used .*; try --device cpu"),

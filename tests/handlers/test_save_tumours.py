@@ -177,7 +177,7 @@ def test_the_overlay_is_written(tmp_path: Path) -> None:
 
 
 def raw_of(values: np.ndarray, present: list[bool], affine: np.ndarray = LPS) -> MetaTensor:
-    meta = {"present": np.array(present), "filename_or_obj": "a_t1.mha"}
+    meta = {"present": np.array(present), "background": np.zeros(4), "filename_or_obj": "a_t1.mha"}
     return MetaTensor(torch.from_numpy(values), affine=torch.from_numpy(affine), meta=meta)
 
 
@@ -197,6 +197,12 @@ def test_doubts() -> None:
     ]
     thick[2, 2] = 2.9
     assert list(doubts(raw_of(sound, [True] * 4, thick), 1, (2, 2, 2), (2, 4, 3))) == []
+    assert list(doubts(raw_of(sound, [True] * 4), 1, left_out=1.2345)) == [
+        "left out 1.23 ml of oedema apart from any core; --lone_oedema True keeps it"
+    ]
+    standardised = raw_of(sound, [True] * 4)
+    standardised.meta["background"][[1, 3]] = -3.456, -0.5
+    assert list(doubts(standardised, 1)) == ["taken as background, which should be 0: -3.46 in t1ce, -0.5 in flair"]
 
 
 def save(tmp_path: Path, shape: tuple[int, ...], probability: float) -> str:
