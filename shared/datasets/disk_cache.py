@@ -1,0 +1,56 @@
+"""Prepared cases that stay on the disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from monai.data import PersistentDataset
+from monai.data.utils import pickle_hashing
+from monai.utils import convert_to_tensor
+
+from ..atomic import atomic_path
+
+__all__ = ["DiskCacheDataset"]
+
+
+class DiskCacheDataset(PersistentDataset):
+    """``PersistentDataset`` whose files are complete or not there, whatever happens while they are written.
+
+    Each case is kept as it is before the first random transform, under a name made of the case and of the
+    transforms, so that others have files of their own. A file that cannot be read is made anew.
+
+    Args:
+        data: cases; what their files hold is no part of the name.
+        transform: from a case to an item.
+        cache_dir: folder, made if it is not there. Read from it is what pickle reads: let nobody else write there.
+
+    Raises:
+        OSError: in a call, the folder cannot be written to; ``filename`` tells the file.
+    """
+
+    def __init__(
+        self, data: Sequence[Any], transform: Sequence[Callable[..., Any]] | Callable[..., Any], cache_dir: str | Path
+    ) -> None:
+        super().__init__(data, transform, cache_dir, hash_transform=pickle_hashing)
+        self.folder = Path(cache_dir)
+
+    def _cachecheck(self, item_transformed: Any) -> Any:
+        file = self.folder / f"{self.hash_func(item_transformed).decode()}{self.transform_hash}.pt"
+        try:
+            return torch.load(file, weights_only=False)
+        except FileNotFoundError:
+            pass
+        except (EOFError, RuntimeError, UnpicklingError):
+            logging.getLogger(__name__).warning("%s cannot be read and is made anew", file)
+        item = convert_to_tensor(
+            self._pre_transform(deepcopy(item_transformed)), convert_numeric=False, track_meta=True
+        )
+        with atomic_path(file) as temporary, temporary.open("wb") as stream:
+            torch.save(item, stream)
+        return item

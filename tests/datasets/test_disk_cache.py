@@ -1,0 +1,67 @@
+import errno
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Compose, Lambdad, RandLambdad
+
+from shared.datasets import DiskCacheDataset
+from shared.errors import message_behind
+
+PREPARED: list[int] = []
+
+
+def prepare(case: int) -> MetaTensor:
+    PREPARED.append(case)
+    return MetaTensor(torch.full((1, 4, 4), 2.0 * case), affine=np.diag([2.0, 2, 2, 1]), meta={"who": case})
+
+
+def shift(image: torch.Tensor) -> torch.Tensor:
+    return image + torch.rand(1)
+
+
+def of(folder: Path) -> DiskCacheDataset:
+    """Two cases; ``PREPARED`` tells from here on which of them are prepared."""
+    PREPARED.clear()
+    steps = [Lambdad("image", prepare), RandLambdad("image", prob=1.0, func=shift)]
+    return DiskCacheDataset([{"image": 1}, {"image": 2}], Compose(steps), folder)
+
+
+def test_what_is_before_the_first_random_transform_is_kept(tmp_path: Path) -> None:
+    first = of(tmp_path / "cache")
+    drawn = [first[number]["image"] for number in (0, 1, 0, 1)]
+    assert PREPARED == [1, 2]
+    image = of(tmp_path / "cache")[1]["image"]
+    assert PREPARED == []
+    assert (image.meta["who"], image.affine[0, 0].item()) == (2, 2.0)
+    assert all(4 <= each.min() <= 5 for each in (image, drawn[1], drawn[3]))
+    assert not torch.equal(drawn[1], drawn[3])
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+@pytest.mark.parametrize("left", [0, 1, 100, -100])
+def test_a_file_cut_short_is_made_anew(tmp_path: Path, left: int, caplog: pytest.LogCaptureFixture) -> None:
+    of(tmp_path)[0]
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:left])
+    assert 2 <= of(tmp_path)[0]["image"].min() <= 3 and PREPARED == [1]
+    assert f"{file} cannot be read and is made anew" in caplog.text
+    assert of(tmp_path)[0]["image"].meta["who"] == 1 and len(list(tmp_path.iterdir())) == 1
+
+
+def write_until_full(item: object, stream: BinaryIO) -> None:
+    stream.write(b"part of it")
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = of(tmp_path)
+    monkeypatch.setattr(torch, "save", write_until_full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        dataset[0]
+    assert str(message_behind(caught.value)).startswith(f"{tmp_path}/")
+    assert list(tmp_path.iterdir()) == []
