@@ -8,7 +8,8 @@ from monai.bundle import ConfigParser
 from running import ROOT, table
 
 RESULTS = ROOT / "results" / "unet_industrial"
-ONE, TWO = RESULTS / "surfaces", RESULTS / "surfaces" / "two_stages"
+ONE = RESULTS / "surfaces"
+PLAIN, TWO = ONE / "plain", ONE / "two_stages"
 PAGE = " ".join((ROOT / "docs" / "own_defects.md").read_text(encoding="utf-8").split())
 THREE = {"network_def::prior": 0.01, "train::loss::batch": False, "network_def::downscale": 4}
 
@@ -53,6 +54,23 @@ def test_the_run_of_one_stage_is_the_one_recorded():
     assert called_defective(ONE, 0.75)[1] == 0
 
 
+def test_the_run_without_these_knobs_is_the_one_recorded():
+    run, summary = read(PLAIN / "run.json"), read(PLAIN / "summary.json")
+    config = ConfigParser(run["config"])
+    assert not {"prior", "downscale"} & set(config["network_def"])
+    assert config["train::loss::batch"] is True
+    found, alarms = called_defective(PLAIN, summary["threshold"])
+    cells = [
+        f"| none of the three, `--channels {config['channels']} --epochs {config['epochs']}`",
+        f"{steps(run)}, {minutes(PLAIN):.0f} minutes",
+        f"{summary['dice_defective']:.3f}",
+        f"{summary['image_auroc']:.2f}",
+        f"{found}",
+        f"{alarms} of 5 |",
+    ]
+    assert " | ".join(cells) in PAGE
+
+
 def test_the_run_of_two_stages_is_the_one_recorded():
     stages, summary = read(TWO / "run.json"), read(TWO / "summary.json")
     first, second = stages["first_stage"], stages["second_stage"]
@@ -79,7 +97,7 @@ def test_the_run_of_two_stages_is_the_one_recorded():
     assert " | ".join(cells) in PAGE
 
 
-@pytest.mark.parametrize("folder", [ONE, TWO])
+@pytest.mark.parametrize("folder", [PLAIN, ONE, TWO])
 def test_the_summary_of_a_run_is_that_of_its_pictures(folder):
     summary, rows = read(folder / "summary.json"), table(folder / "metrics.csv")
     assert len(rows) == summary["cases"]

@@ -1,6 +1,7 @@
 """What the MONAI model zoo and the tools that load its bundles ask of each bundle."""
 
 import ast
+import csv
 import json
 import logging
 import logging.handlers
@@ -128,6 +129,32 @@ def test_a_prediction_of_logits_has_no_range(bundle):
 def test_the_figures_published_are_of_the_weights_shipped(bundle):
     record = json.loads((ROOT / "results" / bundle.name / "shipped" / "run.json").read_text())
     assert record["evaluation"].get("checkpoint_sha256") == sha256_of(bundle / "models" / "model.pt")
+
+
+MEANS = {
+    "as shipped": "shipped",
+    "`tta.json`": "flips",
+    "`ensemble.json` of three": "ensemble",
+    "both": "ensemble_flips",
+}
+
+
+@pytest.mark.parametrize(("name", "rows"), [("unet_dsb", 3), ("unet_industrial", 4)])
+def test_flips_and_ensembles_scored_what_the_card_says(name, rows):
+    """Those of tumours stand in the table of the patients left out."""
+    card = (ROOT / "bundles" / name / "docs" / "README.md").read_text()
+    names = re.search(r"^\| \| (.*) \| networks run \|$", card, re.MULTILINE)[1].split(" | ")
+    found = re.findall(rf"^\| ({'|'.join(map(re.escape, MEANS))}) \| (.*) \| \d+ \|$", card, re.MULTILINE)
+    assert len(found) == rows
+    for how, figures in found:
+        summary = json.loads((ROOT / "results" / name / MEANS[how] / "summary.json").read_text())
+        assert figures == " | ".join(f"{summary[score]:.3f}" for score in names)
+
+
+def test_the_tables_of_the_results_are_tables():
+    for file in (ROOT / "results").rglob("*.csv"):
+        with file.open(newline="") as rows:
+            assert len({len(row) for row in csv.reader(rows)}) == 1, file
 
 
 def test_the_files_are_those_that_the_zoo_expects(bundle):
