@@ -14,6 +14,7 @@ from .cli_data import (
     synthesize_brats,
     synthesize_dagm,
     synthesize_dsb,
+    synthesize_surfaces,
 )
 from .command_line import UsageError, run_command
 from .errors import message_behind
@@ -28,7 +29,12 @@ COMMANDS: dict[str, dict[str, Callable[..., str]] | Callable[..., str]] = {
     "export": export,
     "pack": pack,
     "prepare": {"brats": prepare_brats, "dagm": prepare_dagm, "dsb": prepare_dsb, "folder": prepare_folder},
-    "synthesize": {"brats": synthesize_brats, "dagm": synthesize_dagm, "dsb": synthesize_dsb},
+    "synthesize": {
+        "brats": synthesize_brats,
+        "dagm": synthesize_dagm,
+        "dsb": synthesize_dsb,
+        "surfaces": synthesize_surfaces,
+    },
 }
 SUMMARIES = {
     "calibrate": "find the threshold at which the mistakes of an inspection cost least",

@@ -12,6 +12,7 @@ __all__ = [
     "synthesize_brats",
     "synthesize_dagm",
     "synthesize_dsb",
+    "synthesize_surfaces",
 ]
 
 
@@ -218,3 +219,23 @@ def synthesize_brats(output: str, cases: int = 8, seed: int = 0, size: str = "24
 
     ids = brats.synthesize(output, cases, seed, size)
     return f"{len(ids)} heads in {output}; next: {PROGRAM} prepare brats --source {output} --output DIR"
+
+
+def synthesize_surfaces(output: str, cases: int = 60, seed: int = 0) -> str:
+    """Draw photographs of wood, metal and leather, every other one with a flaw, in folders of pictures and masks.
+
+    A hard set of many sizes, for `prepare folder`; unlike that of DAGM in every respect.
+
+    Options:
+        --output  folder to write; must be new or empty
+        --cases   number of pictures (default 60)
+        --seed    seed; one seed gives the same pictures anywhere (default 0)
+
+    Example:
+        python -m shared synthesize surfaces --output data/surfaces_raw
+    """
+    from .synthetic import surfaces
+
+    names = surfaces.synthesize(output, cases, seed)
+    where = f"--images {output}/images --masks {output}/masks --missing empty --threshold 0 --output DIR"
+    return f"{len(names)} pictures in {output}; next: {PROGRAM} prepare folder {where}"
