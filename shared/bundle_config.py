@@ -24,7 +24,7 @@ def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> 
         The parser, whose ``bundle_root`` is ``bundle``.
 
     Raises:
-        UserError: one of the files is missing.
+        UserError: one of the files is missing, or is not for this configuration.
     """
     configs = Path(bundle) / "configs"
     if not (configs / name).is_file():
@@ -36,7 +36,11 @@ def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> 
         if not files[-1].is_file():
             raise UserError(f"overlay: {overlay} is neither a file nor one in {configs}; see there what is")
     parser = ConfigParser()
-    parser.read_config([str(file) for file in files])
+    try:
+        parser.read_config([str(file) for file in files])
+    except KeyError as error:
+        which = ", ".join(overlays)
+        raise UserError(f"overlay: {which} changes what {name} does not have; take overlays made for it") from error
     parser.read_meta(str(configs / "metadata.json"))
     parser["bundle_root"] = str(bundle)
     return parser

@@ -32,7 +32,7 @@ def bench(
     Options:
         --bundle       folder of the bundle, or its name; may stand first without --bundle
         --mode         train (whole steps), infer (calls of the network), data (the loader alone) or case (whole cases,
-                       from reading the file to the mask in its geometry; nothing is written) (default infer)
+                       from reading the file to the mask in its geometry; no result is written) (default infer)
         --batch_size   pictures per step (default 16); not for the mode case
         --size         HEIGHTxWIDTH of the generated pictures (default 96x96), WIDTHxHEIGHTxDEPTH of volumes; likewise
         --amp          precision to compare with float32: auto, True or False (default auto)

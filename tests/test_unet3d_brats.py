@@ -285,6 +285,7 @@ def test_the_wiring_that_stands_twice_is_the_same():
     validated = [t for t in parser["validate::preprocessing::transforms"] if t["keys"] != "label"]
     assert [t for t in inference["preprocessing"]["transforms"] if t["_target_"] != "CopyItemsd"] == validated
     assert reference["network_def"] == reference_inference["network_def"]
+    assert reference["lone_oedema"] is reference_inference["lone_oedema"] is True  # it knows no such rule
     seen = reference["validate::preprocessing::transforms"][-2:]
     theirs = reference_inference["preprocessing::transforms"][-2:]
     assert [{**t, "keys": ""} for t in seen] == [{**t, "keys": ""} for t in theirs]

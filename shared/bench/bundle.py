@@ -45,7 +45,7 @@ def bench(
 
     ``train`` is a whole step (network, the bundle's loss, gradient, SGD with momentum) and ``infer`` a call of the
     network, both on generated batches; ``data`` is the loader of ``train.json`` with its real data. ``case`` is a whole
-    case by ``inference.json``, from reading its files to the mask in their geometry; nothing is written.
+    case by ``inference.json``, from reading its files to the mask in their geometry; no result is written.
 
     Args:
         bundle: folder of the bundle.

@@ -34,7 +34,7 @@ def case_steps(
 ) -> tuple[dict[str, Callable[[], Any]], dict[str, Any]]:
     """Steps of which each segments the next case of a folder by ``inference.json``: in plain float32, and as asked for.
 
-    Both variants go through the same cases in turn, as the inference lists them. Nothing is written. The second has
+    Both variants go through the same cases in turn, as the inference lists them. No result is written. The second has
     seen each case once before, so that all can be read and engines are there for every size.
 
     Args:

@@ -6,14 +6,14 @@ import numpy as np
 
 __all__ = ["background_of"]
 
-LEAST = 0.1  # of the voxels: so many of one value at the rim are no brain
+LEAST = 0.1  # of the voxels: so many of the value that all corners have are no brain
 
 
 def background_of(values: np.ndarray) -> float:
     """The value of the background, where the skull was removed.
 
-    It is 0 as in the releases of BraTS, unless no voxel is 0 and a tenth of the voxels or more have exactly the value
-    of the first voxel, a corner: so are volumes of which a mean was subtracted, background and all.
+    It is 0 as in the releases of BraTS, unless the eight corners have exactly one other value, which a tenth of the
+    voxels or more have, and more than are 0: so are volumes of which a mean was subtracted, background and all.
 
     Args:
         values: one modality.
@@ -25,11 +25,14 @@ def background_of(values: np.ndarray) -> float:
         ``values`` (W, H, D).
 
     Example:
-        >>> background_of(np.array([[[-3.5, -3.5, 1.0, 0.5]]]))
+        >>> background_of(np.array([[[-3.5, 1.0, 0.5, 0.0, -3.5]]]))
         -3.5
-        >>> background_of(np.array([[[-3.5, -3.5, 1.0, 0.0]]]))
+        >>> background_of(np.array([[[0.0, 1.0, 0.5, 0.0]]]))
         0.0
     """
-    corner = values.flat[0]
-    is_background = not (values == 0).any() and (values == corner).mean() >= LEAST
-    return float(corner) if is_background else 0.0
+    first, *others = values[np.ix_(*[(0, -1)] * 3)].ravel()
+    if not first or any(corner != first for corner in others):
+        return 0.0
+    same, zero = (int(np.count_nonzero(values == value)) for value in (first, 0))
+    is_background = LEAST * values.size <= same < values.size and same > zero
+    return float(first) if is_background else 0.0

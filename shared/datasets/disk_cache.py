@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -15,8 +14,11 @@ from monai.data.utils import pickle_hashing
 from monai.utils import convert_to_tensor
 
 from ..atomic import atomic_path
+from ..errors import UserError, message_behind
 
 __all__ = ["DiskCacheDataset"]
+
+EDITION = 2  # one more whenever the code of a transform makes something else of a case, which no name tells
 
 
 class DiskCacheDataset(PersistentDataset):
@@ -31,7 +33,7 @@ class DiskCacheDataset(PersistentDataset):
         cache_dir: folder, made if it is not there. Read from it is what pickle reads: let nobody else write there.
 
     Raises:
-        OSError: in a call, the folder cannot be written to; ``filename`` tells the file.
+        UserError: in a call, the folder cannot be written to, or read.
     """
 
     def __init__(
@@ -41,16 +43,24 @@ class DiskCacheDataset(PersistentDataset):
         self.folder = Path(cache_dir)
 
     def _cachecheck(self, item_transformed: Any) -> Any:
-        file = self.folder / f"{self.hash_func(item_transformed).decode()}{self.transform_hash}.pt"
+        file = self.folder / f"{self.hash_func(item_transformed).decode()}{self.transform_hash}_{EDITION}.pt"
+        try:
+            return self._load_or_make(file, item_transformed)
+        except OSError as error:  # here, since of a worker's errors the text alone would be left
+            if message := message_behind(error):
+                raise UserError(message) from error
+            raise
+
+    def _load_or_make(self, file: Path, case: Any) -> Any:
         try:
             return torch.load(file, weights_only=False)
         except FileNotFoundError:
             pass
-        except (EOFError, RuntimeError, UnpicklingError):
+        except (OSError, MemoryError):
+            raise
+        except Exception:  # whatever pickle makes of a file that a power failure cut short or filled with zeros
             logging.getLogger(__name__).warning("%s cannot be read and is made anew", file)
-        item = convert_to_tensor(
-            self._pre_transform(deepcopy(item_transformed)), convert_numeric=False, track_meta=True
-        )
+        item = convert_to_tensor(self._pre_transform(deepcopy(case)), convert_numeric=False, track_meta=True)
         with atomic_path(file) as temporary, temporary.open("wb") as stream:
             torch.save(item, stream)
         return item

@@ -77,7 +77,9 @@ RULES = (
         lambda value: value in ("auto", "eager", "compile", "openvino"),
     ),
     Rule(
-        frozenset({"resume", "skip_existing", "submission", "save_probability", "save_overlay", "augment"}),
+        frozenset(
+            {"resume", "skip_existing", "submission", "save_probability", "save_overlay", "augment", "lone_oedema"}
+        ),
         "True or False",
         lambda value: isinstance(value, bool),
     ),

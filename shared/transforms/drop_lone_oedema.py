@@ -17,10 +17,11 @@ OEDEMA = 2  # as TumourLabelsd numbers it
 
 
 class DropLoneOedemad(MapTransform):
-    """Leaves out pieces of the whole tumour that hold no core, where another piece does.
+    """Leaves out pieces of the whole tumour that hold no core, where a larger piece does.
 
     Oedema lies around a core, and what is bright in FLAIR elsewhere is mostly something else. Where no piece has a
-    core, as in some gliomas of low grade, all are kept. Pieces touch by a face, an edge or a corner.
+    core, as in some gliomas of low grade, all are kept, and so is what is larger than each piece that has one. Pieces
+    touch by a face, an edge or a corner.
 
     Args:
         keys: keys of the labels; beside each is put ``<key>_left_out``, the number of voxels left out.
@@ -33,9 +34,9 @@ class DropLoneOedemad(MapTransform):
         Labels (1, *spatial): 1 necrotic and non-enhancing core, 2 oedema, 3 enhancing tumour.
 
     Example:
-        >>> item = DropLoneOedemad("pred")({"pred": torch.tensor([[2, 3, 0, 2, 2, 0, 1]])})
+        >>> item = DropLoneOedemad("pred")({"pred": torch.tensor([[2, 3, 3, 0, 2, 2, 0, 1]])})
         >>> item["pred"], item["pred_left_out"]
-        (tensor([[2, 3, 0, 0, 0, 0, 1]]), 2)
+        (tensor([[2, 3, 3, 0, 0, 0, 0, 1]]), 2)
     """
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -52,9 +53,12 @@ class DropLoneOedemad(MapTransform):
 
 
 def _lone(labels: np.ndarray) -> np.ndarray:
-    """Where the pieces without a core are; nowhere if none has one."""
+    """Where the pieces are that have no core and are smaller than one that has."""
     tumour = labels > 0
     pieces, count = ndimage.label(tumour, np.ones((3,) * labels.ndim))
     has_core = np.zeros(count + 1, bool)
     has_core[pieces[tumour & (labels != OEDEMA)]] = True
-    return tumour & ~has_core[pieces] if has_core.any() else np.zeros_like(tumour)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    lone = ~has_core & (sizes < sizes[has_core].max(initial=0))
+    lone[0] = False
+    return lone[pieces]

@@ -136,6 +136,10 @@ def test_the_command_tells_of_a_case_that_cannot_be_read_in_one_line(small, tmp_
         ({"size": (96, 96)}, "batch_size, size: the mode case takes cases one by one"),
         ({"dataset_dir": "in", "checkpoint": "none.pt"}, "checkpoint: none.pt does not exist"),
         ({"dataset_dir": "in", "overlays": ["ensemble"]}, "checkpoint: this overlay takes several; lay a file"),
+        (
+            {"dataset_dir": "in", "overlays": ["reference"]},
+            "overlay: reference changes what inference.json does not have",
+        ),
         ({"dataset_dir": "in", "overlays": ["none_such"]}, "overlay: none_such is neither a file nor one in .*configs"),
     ],
 )

@@ -83,6 +83,7 @@ def test_outside_the_mask_all_is_0_and_cases_of_all_kinds_stand_in_one_batch(tmp
 def test_a_background_of_another_value_becomes_0(tmp_path: Path) -> None:
     brain = voxels(0) > 0
     standardised = np.where(brain, voxels(0) / 1000 + 1, -3.5).astype(np.float32)
+    standardised[9, 9, 9] = 0  # as the mean itself becomes
     paths = [str(write(tmp_path / f"{name}.nii.gz", standardised)) for name in ("t1", "flair")]
     image = LoadModalitiesd(channel_order=("t1", "flair"))({"image": paths})["image"]
     assert image.meta["background"].tolist() == [-3.5, 0, 0, -3.5]
@@ -90,11 +91,20 @@ def test_a_background_of_another_value_becomes_0(tmp_path: Path) -> None:
     assert torch.equal(image[0], image[3]) and not image[1:3].any()
 
 
-@pytest.mark.parametrize("changed", [{(3, 3, 3): 0}, {(0, 0, 0): 7.0}], ids=["with zeros", "no constant corner"])
-def test_nothing_else_is_taken_as_background(tmp_path: Path, changed: dict[tuple[int, int, int], float]) -> None:
-    values = np.where(voxels(0) > 0, voxels(0), -3.5).astype(np.float32)
-    for place, value in changed.items():
-        values[place] = value
+BRAIN = voxels(0).astype(np.float32)[4:-4, 3:-3, 2:-2]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.pad(np.pad(BRAIN, 1, constant_values=-3.5), 8),
+        np.pad(BRAIN, 3, constant_values=-3.5) + (np.indices([size + 6 for size in BRAIN.shape]).sum(0) == 0),
+        np.pad(BRAIN, 10, constant_values=-3.5)[10:, 10:, 10:],
+        np.random.default_rng(0).integers(58, 62, (20, 20, 16)).astype(np.float32),
+    ],
+    ids=["0 all around", "a corner of another value", "brain at a corner", "brain alone in whole numbers"],
+)
+def test_nothing_else_is_taken_as_background(tmp_path: Path, values: np.ndarray) -> None:
     image = LoadModalitiesd(channel_order=("t1",))({"image": [str(write(tmp_path / "t1.nii.gz", values))]})["image"]
     assert not image.meta["background"].any()
     np.testing.assert_array_equal(image[0].numpy(), values)

@@ -5,11 +5,11 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 import torch
-from monai.data import MetaTensor
+from monai.data import DataLoader, MetaTensor
 from monai.transforms import Compose, Lambdad, RandLambdad
 
 from shared.datasets import DiskCacheDataset
-from shared.errors import message_behind
+from shared.errors import UserError, message_behind
 
 PREPARED: list[int] = []
 
@@ -42,12 +42,14 @@ def test_what_is_before_the_first_random_transform_is_kept(tmp_path: Path) -> No
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
-@pytest.mark.parametrize("left", [0, 1, 100, -100])
-def test_a_file_cut_short_is_made_anew(tmp_path: Path, left: int, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("left", [0, 1, 100, -100, None])
+def test_a_file_cut_short_or_zeroed_is_made_anew(
+    tmp_path: Path, left: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
     of(tmp_path)[0]
     (file,) = tmp_path.iterdir()
     whole = file.read_bytes()
-    file.write_bytes(whole[:left])
+    file.write_bytes(bytes(len(whole)) if left is None else whole[:left])
     assert 2 <= of(tmp_path)[0]["image"].min() <= 3 and PREPARED == [1]
     assert f"{file} cannot be read and is made anew" in caplog.text
     assert of(tmp_path)[0]["image"].meta["who"] == 1 and len(list(tmp_path.iterdir())) == 1
@@ -58,10 +60,15 @@ def write_until_full(item: object, stream: BinaryIO) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = of(tmp_path)
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_full_disk_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_workers: int
+) -> None:
+    loader = DataLoader(of(tmp_path), num_workers=num_workers, multiprocessing_context="fork" if num_workers else None)
     monkeypatch.setattr(torch, "save", write_until_full)
-    with pytest.raises(OSError, match="No space left on device") as caught:
-        dataset[0]
-    assert str(message_behind(caught.value)).startswith(f"{tmp_path}/")
+    with pytest.raises(UserError) as caught:
+        next(iter(loader))
+    message = message_behind(caught.value)
+    assert message is not None and f"{tmp_path}/" in message
+    assert "No space left on device; free some space, or name a place on another disk" in message
     assert list(tmp_path.iterdir()) == []

@@ -205,23 +205,28 @@ def test_doubts() -> None:
     assert list(doubts(standardised, 1)) == ["taken as background, which should be 0: -3.46 in t1ce, -0.5 in flair"]
 
 
-def save(tmp_path: Path, shape: tuple[int, ...], probability: float) -> str:
-    """What the table says of a case with this label map and probability."""
+def save(tmp_path: Path, shape: tuple[int, ...], probability: float, **more: int) -> dict[str, str]:
+    """What the table says of a case with this label map and probability, on voxels of 1 mm."""
     raw = raw_of(np.ones((4, 3, 4, 5), np.float32), [True] * 4)
     engine = Engine(lambda engine, item: None)
     engine.state.batch = [{"id": "a", "file": "a", "raw": raw, "error": ""}]
-    engine.state.output = [{"pred": torch.zeros(shape), "probability": torch.full((3, 3, 4, 5), probability)}]
+    engine.state.output = [{"pred": torch.zeros(shape), "probability": torch.full((3, 3, 4, 5), probability)} | more]
     handler = SaveTumours(tmp_path / "out")
     handler.save(engine)
     (row,) = handler.rows["a"]
-    return str(row.get("error", ""))
+    return {name: str(value) for name, value in row.items()}
 
 
 def test_what_the_network_must_not_give(tmp_path: Path) -> None:
-    assert save(tmp_path, (1, 3, 4, 5), 0.5) == ""
-    assert "a: the network gave NaN" in save(tmp_path, (1, 3, 4, 5), np.nan)
+    assert not save(tmp_path, (1, 3, 4, 5), 0.5).get("error")
+    assert "a: the network gave NaN" in save(tmp_path, (1, 3, 4, 5), np.nan)["error"]
     with pytest.raises(ValueError, match=r"must lie on the grid \(3, 4, 5\) of the input, got pred \(1, 3, 4, 4\)"):
         save(tmp_path, (1, 3, 4, 4), 0.5)
+
+
+def test_what_was_left_out_is_told(tmp_path: Path) -> None:
+    warnings = save(tmp_path, (1, 3, 4, 5), 0.5, pred_left_out=1500)["warnings"]
+    assert "left out 1.5 ml of oedema apart from any core" in warnings
 
 
 @pytest.mark.parametrize("wrong", ["2015", "2024"])

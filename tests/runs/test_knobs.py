@@ -25,6 +25,7 @@ from shared.runs.knobs import check_knobs
         ("amp", ["auto", True, False], ["bf16", 1, None]),
         ("engine", ["auto", "eager", "compile", "openvino"], ["onnx", True, None]),
         ("resume", [True, False], [1, "yes"]),
+        ("lone_oedema", [True, False], ["keep", None]),
         ("output_dir", ["runs/x"], [20261121, None]),
         ("unknown", [object()], []),
     ],

@@ -12,9 +12,11 @@ DROP = DropLoneOedemad("pred")
 def plainly(labels):
     """Piece by piece with scikit-image."""
     pieces, result = label(labels > 0, connectivity=labels.ndim, return_num=True)[0], labels.copy()
-    lone = [piece for piece in range(1, pieces.max() + 1) if set(labels[pieces == piece]) == {2}]
-    if len(lone) < pieces.max():
-        result[np.isin(pieces, lone)] = 0
+    kinds = {piece: set(labels[pieces == piece]) for piece in range(1, pieces.max() + 1)}
+    largest = max(((pieces == piece).sum() for piece, kind in kinds.items() if kind != {2}), default=0)
+    for piece, kind in kinds.items():
+        if kind == {2} and (pieces == piece).sum() < largest:
+            result[pieces == piece] = 0
     return result
 
 
@@ -46,6 +48,16 @@ def test_without_any_core_all_is_kept(value):
     labels[0, 1] = 0
     found = DROP({"pred": labels})
     assert torch.equal(found["pred"], labels) and found["pred"].meta["name"] == "x" and not found["pred_left_out"]
+
+
+def test_a_stray_voxel_of_core_takes_no_large_oedema_away():
+    labels = np.zeros((1, 9, 9, 9), np.uint8)
+    labels[0, :4, :4, :4], labels[0, 8, 8, 8], labels[0, 8, 0, 0] = 2, 3, 2
+    found = DROP({"pred": labels})
+    assert np.array_equal(found["pred"], labels) and found["pred_left_out"] == 0
+    labels[0, 8, 8, 7] = 2  # the piece with core has two voxels, that at the third corner one
+    found = DROP({"pred": labels})
+    assert found["pred_left_out"] == 1 and found["pred"][0, 8, 0, 0] == 0 and found["pred"][0, 0, 0, 0] == 2
 
 
 def test_several_channels_are_refused():
