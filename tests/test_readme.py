@@ -216,6 +216,19 @@ def test_the_speeds_are_those_of_the_results():
         assert f"{fast / slow:.2f}" in text
 
 
+def test_the_latencies_of_whole_cases_are_those_of_the_results():
+    text = (ROOT / "docs" / "speed.md").read_text()
+    folder = ROOT / "results" / "bench" / "cases"
+    for bundle in FIGURES:
+        alone, flipped = (json.loads((folder / f"{bundle}{end}.json").read_text()) for end in ("", "_tta"))
+        assert (alone["mode"], flipped["overlays"]) == ("case", ["tta"])
+        (plain, shipped), (_, flips) = ([*result["variants"].values()] for result in (alone, flipped))
+        figures = [plain["latency_ms_p50"], shipped["latency_ms_p50"], shipped["latency_ms_p90"]]
+        row = f"| `{bundle}` | {alone['cases']} | {' | '.join(f'{value:,.0f}' for value in figures)} | "
+        row += f"{shipped['pictures_per_second'] / plain['pictures_per_second']:.2f} | {flips['latency_ms_p50']:,.0f} | "
+        assert f"{row}{shipped['peak_memory_mb']:,.0f} |" in text, row
+
+
 def test_no_placeholder_is_left():
     for page in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("bundles/*/docs/*.md")]:
         assert not re.search(r"@[A-Z0-9]+@|OWNER|TODO", page.read_text()), page
