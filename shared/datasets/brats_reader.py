@@ -134,8 +134,8 @@ def _load(files: Sequence[str | Path], order: Sequence[str], mask: str | Path | 
     if mask is not None:
         image *= _on_grid(mask, files[0], first).values > 0.5
     background = np.array([background_of(values) for values in image])
-    for values, value in zip(image, background, strict=True):
-        values[values == value] = 0
+    for channel in np.flatnonzero(background):
+        image[channel][image[channel] == background[channel]] = 0
     if not image.any():
         raise mistake(files[0], "nothing but 0 in all modalities", "copy the case again, or leave it out")
     loaded = _with_meta(image, first, files[0])

@@ -13,7 +13,7 @@ from monai.data import PersistentDataset
 from monai.data.utils import pickle_hashing
 from monai.utils import convert_to_tensor
 
-from ..atomic import atomic_path
+from ..atomic_save import atomic_save
 from ..errors import UserError, message_behind
 
 __all__ = ["DiskCacheDataset"]
@@ -61,6 +61,5 @@ class DiskCacheDataset(PersistentDataset):
         except Exception:  # whatever pickle makes of a file that a power failure cut short or filled with zeros
             logging.getLogger(__name__).warning("%s cannot be read and is made anew", file)
         item = convert_to_tensor(self._pre_transform(deepcopy(case)), convert_numeric=False, track_meta=True)
-        with atomic_path(file) as temporary, temporary.open("wb") as stream:
-            torch.save(item, stream)
+        atomic_save(file, item)
         return item

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
+from ..atomic_save import atomic_save
 from ..errors import UserError
 from ..networks import NestedUNet, UNet
-from ..runs.save import atomic_save
 
 __all__ = ["convert_nested_unet", "release_nested_unet"]
 

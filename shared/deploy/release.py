@@ -15,10 +15,10 @@ import torch
 from monai.bundle import ConfigParser
 
 from ..atomic import atomic_path, atomic_write_json, atomic_write_text
+from ..atomic_save import atomic_save
 from ..errors import UserError
 from ..runs import load_checkpoint
 from ..runs.origin import WORKPLACE
-from ..runs.save import atomic_save
 from .calibrate import read_calibration
 from .card import read_card
 from .knob import set_knob

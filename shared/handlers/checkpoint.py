@@ -17,9 +17,9 @@ import torch.distributed
 from ignite.engine import Events
 from monai.engines import Workflow
 
+from ..atomic_save import atomic_save
 from ..errors import UserError, message_behind
 from ..runs.processes import from_first, is_first, is_group
-from ..runs.save import atomic_save
 
 __all__ = ["Checkpoint"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..atomic import atomic_path
+from .atomic import atomic_path
 
 __all__ = ["atomic_save"]
 
