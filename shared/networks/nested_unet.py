@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import torch
-from monai.networks.nets.basic_unet import Down, TwoConv, UpCat
+from monai.networks.nets.basic_unet import Down, TwoConv
 from torch import nn
 
 from .unet import ACTIVATION
+from .up_cat import UpCat
 
 __all__ = ["NestedUNet"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monai.networks.nets import BasicUNet
-from monai.networks.nets.basic_unet import UpCat
+
+from .up_cat import UpCat
 
 __all__ = ["UNet"]
 

@@ -9,6 +9,8 @@ import torch
 from monai.networks.nets import DynUNet
 from torch import nn
 
+from .instance_norm import InstanceNorm3d
+
 __all__ = ["UNet3D"]
 
 GROUPS = 16
@@ -84,6 +86,10 @@ class UNet3D(DynUNet):
             trans_bias=True,
         )
         del self.skip_layers  # the same blocks once more, nested
+        for block in list(self.modules()):
+            for name, module in block.named_children():
+                if isinstance(module, nn.InstanceNorm3d):
+                    setattr(block, name, InstanceNorm3d(module.num_features, module.eps, module.affine))
         self.output_block = nn.Conv3d(features[0], out_channels, 3, padding=1)
         for module in self.modules():
             if isinstance(module, (nn.Conv3d, nn.ConvTranspose3d)):
