@@ -59,10 +59,7 @@ class NestedUNet(nn.Module):
         self.encoder = nn.ModuleList([TwoConv(2, in_channels, features[0], *style)])
         self.encoder.extend(Down(2, features[i], features[i + 1], *style) for i in range(4))
         self.columns = nn.ModuleList(
-            nn.ModuleList(
-                UpCat(2, features[i + 1], j * features[i], features[i], *style, upsample="nontrainable", pre_conv=None)
-                for i in range(5 - j)
-            )
+            nn.ModuleList(UpCat(features[i + 1], j * features[i], features[i], *style) for i in range(5 - j))
             for j in range(1, 5)
         )
         self.heads = nn.ModuleList(nn.Conv2d(features[0], out_channels, 1) for _ in range(4 if deep_supervision else 1))

@@ -56,5 +56,4 @@ class UNet(BasicUNet):
         )
         for level in range(4):
             width, below = features[level], features[level + 1]
-            block = UpCat(2, below, width, width, ACTIVATION, "batch", True, upsample="nontrainable", pre_conv=None)
-            setattr(self, f"upcat_{level + 1}", block)
+            setattr(self, f"upcat_{level + 1}", UpCat(below, width, width, ACTIVATION, "batch", True))
