@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FEATURES = [4, 4, 8, 8, 8]
 DATA = {"unet_dsb": "nuclei", "unet_industrial": "defects", "unet3d_brats": "heads"}  # fixtures of a bundle's data
 SMALL = {"device": "cpu", "network_def::features": FEATURES}
-TRAINING = SMALL | {"epochs": 1, "val_interval": 1, "batch_size": 4}
+TRAINING = SMALL | {"epochs": 1, "val_interval": 1, "batch_size": 4, "patch_size": [96, 96]}
 
 
 def run_bundle(name, configs, run_id="run", **options):

@@ -16,7 +16,6 @@ from shared.networks import SubpixelUNet
 from shared.synthetic.dagm import draw_case
 
 CONFIGS = ROOT / "bundles" / "unet_industrial" / "configs"
-SMALLER = {"patch_size": [96, 96]}
 THRESHOLDS = ("0.05", "0.125", "0.25", "0.5", "0.75", "0.85", "0.95", "0.99")
 
 
@@ -146,7 +145,7 @@ def test_a_picture_beyond_the_limit_is_named_and_the_others_are_done(trained, tm
 )
 def test_the_reference_trains_on_defective_pictures_only(defects, tmp_path, overlays):
     options = TRAINING | {"dataset_dir": defects, "output_dir": tmp_path / "run", "epochs": 2, "epoch_length": 3}
-    run_bundle("unet_industrial", ["train", "reference", *overlays], "training", **options, **SMALLER)
+    run_bundle("unet_industrial", ["train", "reference", *overlays], "training", **options)
     assert len(table(tmp_path / "run" / "curves.csv")) == 2
     assert json.loads((tmp_path / "run" / "run.json").read_text())["data"]["cases"] == sum(
         case["fold"] != 0 and case["type"] == "defective"
@@ -174,7 +173,7 @@ def test_the_reference_is_as_long_and_falls_as_its_recipe_says(defects):
 
 def test_the_reference_s_weights_inspect(defects, tmp_path):
     options = TRAINING | {"dataset_dir": defects, "output_dir": tmp_path / "run", "epoch_length": 1}
-    run_bundle("unet_industrial", ["train", "reference"], "training", **options, **SMALLER)
+    run_bundle("unet_industrial", ["train", "reference"], "training", **options)
     case = json.loads((defects / "datalist.json").read_text())["training"][0]
     options = SMALL | {"dataset_dir": defects / case["image"], "output_dir": tmp_path / "out"}
     checkpoint = tmp_path / "run" / "model.pt"

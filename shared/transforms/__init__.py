@@ -10,6 +10,7 @@ from .picture_labels import PictureLabelsd
 from .rand_drop_modalities import RandDropModalitiesd
 from .rand_hue_saturation_value import RandHueSaturationValued
 from .rand_modality_bias import RandModalityBiasd
+from .scale_picture import ScalePictured
 from .spacing_of_keys import SpacingOfKeysd
 from .split_nuclei import SplitNucleid
 from .tumour_labels import TumourLabelsd
@@ -25,6 +26,7 @@ __all__ = [
     "RandDropModalitiesd",
     "RandHueSaturationValued",
     "RandModalityBiasd",
+    "ScalePictured",
     "SpacingOfKeysd",
     "SplitNucleid",
     "TumourLabelsd",

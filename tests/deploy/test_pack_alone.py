@@ -40,7 +40,7 @@ def run_without(packages, script, folder, *words):
 
 
 TINY = {
-    "unet_dsb": {"network_def::features": FEATURES, "batch_size": 4},
+    "unet_dsb": {"network_def::features": FEATURES, "batch_size": 4, "patch_size": [96, 96]},
     "unet_industrial": {"network_def::features": FEATURES, "batch_size": 4, "patch_size": [96, 96]},
     "unet3d_brats": {"network_def::features": [4, 4, 8], "patch_size": [32, 32, 32]},
 }
