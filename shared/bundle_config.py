@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> 
         The parser, whose ``bundle_root`` is ``bundle``.
 
     Raises:
-        UserError: one of the files is missing, or is not for this configuration.
+        UserError: one of the files is missing, cannot be read, or is not for this configuration.
     """
     configs = Path(bundle) / "configs"
     if not (configs / name).is_file():
@@ -35,6 +36,8 @@ def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> 
         files.append(configs / f"{overlay.removesuffix('.json')}.json" if is_name else Path(overlay))
         if not files[-1].is_file():
             raise UserError(f"overlay: {overlay} is neither a file nor one in {configs}; see there what is")
+    for file in (*files, configs / "metadata.json"):
+        _check(file)
     parser = ConfigParser()
     try:
         parser.read_config([str(file) for file in files])
@@ -44,3 +47,14 @@ def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> 
     parser.read_meta(str(configs / "metadata.json"))
     parser["bundle_root"] = str(bundle)
     return parser
+
+
+def _check(file: Path) -> None:
+    """Name a file that cannot be read; of several MONAI does not say which."""
+    try:
+        ConfigParser.load_config_file(str(file))
+    except Exception as error:  # JSON's, YAML's, MONAI's of another suffix, or the system's
+        reason = textwrap.shorten(str(error), 150, placeholder=" ...")
+        raise UserError(
+            f"{file}: not read as a configuration ({reason}); mend it, in JSON (.json) or YAML (.yaml)"
+        ) from error

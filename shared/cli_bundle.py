@@ -27,7 +27,8 @@ def bench(
 ) -> str:
     """Measure how fast a bundle trains, infers, loads data or does whole cases, beside plain float32 in one run.
 
-    Prints pictures (or cases) per second, latency (mean and percentiles) and peak memory, and writes them as JSON.
+    Prints pictures (or cases) per second, latency (mean and percentiles) and peak memory; with --output
+    writes them as JSON as well.
 
     Options:
         --bundle       folder of the bundle, or its name; may stand first without --bundle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,16 @@ def read_table(
         the key None, one with fewer the value None.
 
     Raises:
-        UserError: the file cannot be read, or is none.
+        UserError: the file cannot be read, is none, or has columns of one name; those without one do not count.
     """
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
-            table.fieldnames = columns = [rename(name) for name in table.fieldnames or ()]
+            names = table.fieldnames or ()
+            table.fieldnames = columns = [rename(name) for name in names]
+            count = Counter(filter(str.strip, columns))
+            if same := [repr(name) for name, column in zip(names, columns, strict=True) if count[column] > 1]:
+                raise UserError(f"{path}: columns of one name ({', '.join(same)}) -> keep one, or rename the others")
             return columns, [(table.line_num, row) for row in table]
     except OSError as error:
         raise UserError(f"{path}: cannot be opened ({error.strerror}) -> name a file that you may read") from error

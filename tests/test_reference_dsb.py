@@ -9,6 +9,7 @@ from monai.bundle import ConfigParser
 from PIL import Image
 from running import ROOT, SMALL, TRAINING, run_bundle, table
 
+from shared.datasets import select_cases
 from shared.errors import user_error_behind
 
 CONFIGS = ROOT / "bundles" / "unet_dsb" / "configs"
@@ -53,6 +54,14 @@ def test_pictures_and_masks_are_what_the_reference_makes_of_them(nuclei):
     off = np.abs(item["label"].numpy()[0].T - mask)
     assert (off > 1e-6).mean() < 0.002
     assert off.max() < 1.01 / 255
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_what_is_left_over_is_dropped_but_not_all(nuclei, more):
+    parser = reference(nuclei)
+    parser["batch_size"] = len(select_cases(nuclei, "others", 0)) + more
+    loader = parser.get_parsed_content("train::dataloader")
+    assert (len(loader), loader.drop_last) == (1, more <= 0)
 
 
 def test_quarter_turns_come_as_often_as_in_the_reference(nuclei):
@@ -110,14 +119,19 @@ def test_its_other_choices_train_too(nuclei, tmp_path, overlays):
     assert rates == (["0.001", "0.001"] if "reference_constant" in overlays else ["0.001", "0.000666667"])
 
 
-def test_the_rate_falls_when_the_validation_loss_does_not(nuclei, tmp_path):
-    options = TRAINING | {"dataset_dir": nuclei, "output_dir": tmp_path / "run", "epochs": 3}
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [(1, ["0.001", "0.001", "0.0001"]), (2, ["0.001", "0.001", "0.001", "0.001", "0.0001"])],
+)
+def test_the_rate_falls_when_the_validation_loss_does_not(nuclei, tmp_path, interval, expected):
+    options = TRAINING | {"dataset_dir": nuclei, "output_dir": tmp_path / "run", "epochs": len(expected)}
+    options |= {"val_interval": interval}
     never_better = {"train::lr_scheduler::threshold": 1e6, "train::lr_scheduler::threshold_mode": "abs"}
     overlays = ["train", "reference", "reference_plateau"]
     run_bundle("unet_dsb", overlays, "training", **options, **never_better, **{"train::lr_scheduler::patience": 0})
     header, *rows = [line.split(",") for line in (tmp_path / "run" / "curves.csv").read_text().splitlines()]
-    assert [row[2] for row in rows] == ["0.001", "0.001", "0.0001"]
-    losses = [float(row[header.index("validation_loss")]) for row in rows]
+    assert [row[2] for row in rows] == expected
+    losses = [float(loss) for row in rows if (loss := row[header.index("validation_loss")])]
     assert all(0 < loss < 2 for loss in losses)
 
 

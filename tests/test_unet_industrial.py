@@ -153,6 +153,21 @@ def test_the_reference_trains_on_defective_pictures_only(defects, tmp_path, over
     )
 
 
+def test_the_reference_says_what_it_learns_from(defects, tmp_path):
+    content = json.loads((defects / "datalist.json").read_text())
+    for case in content["training"]:
+        del case["type"]
+        case |= {key: str(defects / case[key]) for key in ("image", "label")}
+    (tmp_path / "datalist.json").write_text(json.dumps(content | {"test": []}))
+    options = TRAINING | {"dataset_dir": tmp_path, "output_dir": tmp_path / "run", "epoch_length": 1}
+    with pytest.raises(Exception) as raised:
+        run_bundle("unet_industrial", ["train", "reference"], "training", **options)
+    assert 'learns from defective pictures alone; prepare the data set, or say "type": "defective"' in str(
+        user_error_behind(raised.value)
+    )
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_reference_is_as_long_and_falls_as_its_recipe_says(defects):
     parser = ConfigParser()
     parser.read_config([str(CONFIGS / f"{name}.json") for name in ("train", "reference")])

@@ -18,6 +18,7 @@ from monai.bundle.properties import InferProperties, MetaProperties, TrainProper
 from monai.utils import BundleProperty, BundlePropertyConfig
 from running import DATA, ROOT
 
+from shared.errors import UserError, user_error_behind
 from shared.runs.record import sha256_of
 
 BUNDLES = sorted(folder.name for folder in (ROOT / "bundles").iterdir())
@@ -240,3 +241,13 @@ def test_the_workflows_have_all_properties_once_they_are_built(bundle, configs, 
     )
     workflow.initialize()
     assert workflow.check_properties() == []
+
+
+@pytest.mark.parametrize("configs", [["train"], ["train", "multi_gpu_train"]], ids="+".join)
+def test_a_seed_that_is_none_is_a_mistake_of_one_line(bundle, configs):
+    files = [str(bundle / "configs" / f"{name}.json") for name in configs]
+    metadata = str(bundle / "configs" / "metadata.json")
+    workflow = ConfigWorkflow(files, meta_file=metadata, logging_file=False, workflow_type="train", seed="abc")
+    with pytest.raises((RuntimeError, UserError)) as raised:
+        workflow.initialize()
+    assert "seed: 'abc' will not do" in str(user_error_behind(raised.value))

@@ -44,13 +44,13 @@ class Member:
         return self.name.endswith(("/", "\\"))
 
 
-def list_members(source: Path, wanted: str, deepest: int) -> list[Member]:
+def list_members(source: Path, wanted: str, deepest: int | None = None) -> list[Member]:
     """List what is in a zip or a folder.
 
     Args:
         source: the zip or the folder.
         wanted: what a person should give, for the error.
-        deepest: levels of folders below ``source`` that are searched.
+        deepest: levels of folders below ``source`` that are searched, by default all.
 
     Raises:
         UserError: the source does not exist, or is neither a folder nor a sound zip.
@@ -70,7 +70,7 @@ def list_members(source: Path, wanted: str, deepest: int) -> list[Member]:
         ) from error
 
 
-def _walk(root: Path, deepest: int) -> Iterator[Member]:
+def _walk(root: Path, deepest: int | None) -> Iterator[Member]:
     for here, subfolders, files in walk_folder(root):
         if len(here.relative_to(root).parts) == deepest:
             subfolders.clear()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from .background import background_of
+from .background import MOST_FILLED, background_of
 from .brats_conventions import LABELS, number_labels
 from .brats_source import Case
 from .faults import Fault
@@ -120,7 +120,8 @@ def _examine_modalities(
             report.faults.append(str(Fault(path, text, "download or convert it again")))
             continue
         report.maxima[name] = float(values.max())
-        report.has_background &= mask is not None or not values.all() or background_of(values) != 0
+        is_sparse = bool(np.count_nonzero(values) <= MOST_FILLED * values.size)
+        report.has_background &= mask is not None or is_sparse or background_of(values) != 0
         report.digests[name] = hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16).hexdigest()
 
 

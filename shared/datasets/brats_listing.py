@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from ..errors import UserError
 from .brats_conventions import DECATHLON_ORDER, MODALITIES
 from .brats_source import Case, group_files, list_volumes
-from .faults import Fault, raise_faults, twins
+from .faults import Fault, encoding_faults, raise_faults, twins
 from .listing import finished_names
 from .nifti_grid import read_header
 from .volume import without_suffix
@@ -56,7 +57,8 @@ def list_brats_cases(
         ``list_brats_cases("MICCAI_BraTS_2019_Data_Validation", "out")``
     """
     order = _check_order(channel_order)
-    root, output = Path(dataset_dir).resolve(), Path(output_dir).resolve()
+    root = Path(os.path.abspath(dataset_dir))  # noqa: PTH100 - a link keeps its name, which is that of the case
+    output = Path(output_dir).resolve()
     found = group_files(_volumes(root, output), labels=False)
     if root.is_file():
         root = root.parent
@@ -69,7 +71,8 @@ def list_brats_cases(
         hint = f"; the name of {unknown[0].name} tells no modality" if unknown else ""
         raise UserError(f"dataset_dir: no case in {dataset_dir}{hint}; name a folder with {KNOWN}")
 
-    raise_faults(dataset_dir, [*found.faults, *_twin_faults(cases), *_missing_faults(cases, unknown)])
+    names = encoding_faults(file for case in cases for file in case.files.values())
+    raise_faults(dataset_dir, [*names, *found.faults, *_twin_faults(cases), *_missing_faults(cases, unknown)])
     if channel_order is not None:
         _check_use(cases)
     if unknown:
@@ -112,11 +115,12 @@ def _volumes(root: Path, output: Path) -> list[Path]:
         return files
     if not root.is_dir():
         raise UserError(f"dataset_dir: {root} does not exist; name a folder with {KNOWN}, or a 4-D file")
-    if root == output:
+    if root.resolve() == output:
         raise UserError(f"output_dir: {output} is also dataset_dir; name another folder for the results")
     files = list_volumes(root)
-    folders = {folder for file in files for folder in file.parents if root in folder.parents} - {output}
+    folders = {folder for file in files for folder in file.parents if root in folder.parents}
     runs = {folder for folder in folders if is_run([file.name for file in folder.iterdir()])}
+    runs = {folder for folder in runs if folder.resolve() != output}
     if runs:
         logging.getLogger(__name__).info("left out folders of earlier runs: %d, such as %s", len(runs), min(runs))
     return [file for file in files if not is_result(file, output, root) and runs.isdisjoint(file.parents)]

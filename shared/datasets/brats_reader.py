@@ -42,7 +42,7 @@ class LoadModalitiesd(MapTransform):
 
     Raises:
         UserError: a file cannot be read, the files lie on several grids, their number is not that of the order, or
-            there is nothing in them.
+            there is nothing in them but one value.
 
     Example:
         ``LoadModalitiesd("image")``, in place of ``LoadImaged`` and ``EnsureChannelFirstd``.
@@ -138,10 +138,19 @@ def _load(files: Sequence[str | Path], order: Sequence[str], mask: str | Path | 
         image[channel][image[channel] == background[channel]] = 0
     if not image.any():
         raise mistake(files[0], "nothing but 0 in all modalities", "copy the case again, or leave it out")
+    if all(_is_flat(values) for values in image):
+        wrong = "one value throughout the brain in all modalities, as masks have"
+        raise mistake(files[0], wrong, "name the images themselves, or leave the case out")
     loaded = _with_meta(image, first, files[0])
     loaded.meta["present"] = np.array([name in order for name in MODALITIES])
     loaded.meta["background"] = background
     return loaded
+
+
+def _is_flat(values: np.ndarray) -> bool:
+    """Whether a modality has one value at most inside the brain, of which normalisation leaves nothing."""
+    brain = values[values != 0]
+    return brain.size == 0 or bool(brain.min() == brain.max())
 
 
 def _on_grid(path: str | Path, first_path: str | Path, first: Volume) -> Volume:

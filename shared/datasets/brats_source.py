@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 WANTED = "the folder that BraTS, or Task01_BrainTumour of the Decathlon, was unpacked to"
-DEEPEST = 6  # folder levels searched: BRATS2015/BRATS2015_Training/HGG/<case>/VSD.Brain.XX.O.MR_T1.1
 
 
 @dataclass
@@ -107,7 +106,7 @@ def find_cases(source: Path, allow_missing: bool = False) -> Found:
 
 def list_volumes(source: Path) -> list[Path]:
     """Sorted volumes in a folder and its sub-folders, by their suffixes, but for what an operating system has left."""
-    names = sorted(member.name for member in list_members(source, WANTED, DEEPEST))
+    names = sorted(member.name for member in list_members(source, WANTED))
     files = [name for name in names if not name.endswith("/") and not is_junk(name.split("/"))]
     return [source / name for name in files if without_suffix(Path(name).name)]
 

@@ -40,7 +40,7 @@ def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
             f"dataset_dir: no datalist.json in {dataset_dir}; make one with `python -m shared prepare`, see its --help"
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # Notepad marks the byte order
     except OSError as error:
         raise UserError(f"{path}: cannot be opened ({error.strerror}); name a folder that you may read") from error
     except ValueError as error:
@@ -88,8 +88,8 @@ def _form_fault(case: Any, wanted: Sequence[str]) -> str | None:
         several = isinstance(case[key], list) and case[key] and key == "image"
         if not all(isinstance(name, str) for name in (_names(case[key]) if several else [case[key]])):
             return f"{key} is {case[key]!r}, no text"
-    if "fold" in wanted and not isinstance(case["fold"], int):
-        return f"fold is {case['fold']!r}, not a whole number"
+    if "fold" in wanted and (type(case["fold"]) is not int or case["fold"] < 0):
+        return f"fold is {case['fold']!r}, not a whole number of 0 or more"
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from unicodedata import normalize
 
 from ..errors import UserError
 
-__all__ = ["Fault", "mistake", "raise_faults", "space_faults", "twins"]
+__all__ = ["Fault", "encoding_faults", "mistake", "raise_faults", "space_faults", "twins"]
 
 MAX_SHOWN = 100
 
@@ -54,6 +55,17 @@ def space_faults(needed: int, folder: Path) -> list[str]:
         return []
     wrong = f"needs about {needed / 1e6:,.1f} MB, the disk has {free / 1e6:,.1f} MB free"
     return [str(Fault("output", wrong, "free some space or choose another disk"))]
+
+
+def encoding_faults(files: Iterable[Path]) -> list[str]:
+    """One line for each file whose name is not UTF-8, as old disks have them, since no table could hold it.
+
+    Example:
+        >>> encoding_faults([Path("a.png"), Path("caf\\udce9.png")])
+        ["'caf\\\\udce9.png': the name is not UTF-8 -> rename it"]
+    """
+    wrong = (ascii(str(file)) for file in files if re.search("[\ud800-\udfff]", str(file)))
+    return [str(Fault(name, "the name is not UTF-8", "rename it")) for name in wrong]
 
 
 def twins(names: Iterable[str]) -> Iterator[tuple[int, int]]:

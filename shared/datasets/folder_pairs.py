@@ -9,7 +9,7 @@ from pathlib import Path
 from unicodedata import normalize
 
 from ..errors import UserError
-from .faults import Fault, twins
+from .faults import Fault, encoding_faults, raise_faults, twins
 from .picture import PICTURE_SUFFIXES
 from .walk import walk_folder
 
@@ -58,7 +58,7 @@ def find_pairs(images: Path, masks: Path, missing: str = "error", output: Path |
         The pairs sorted by their ids, the classes sorted by name, the files of other suffixes, and one line per fault.
 
     Raises:
-        UserError: a folder does not exist or holds no picture, or both are one.
+        UserError: a folder does not exist or holds no picture, both are one, or names are not UTF-8.
     """
     for option, folder in (("images", images), ("masks", masks)):
         if not folder.is_dir():
@@ -74,6 +74,7 @@ def find_pairs(images: Path, masks: Path, missing: str = "error", output: Path |
     mask_files = _by_id(masks, [o for o in others if o != masks], found)
     if not mask_files:
         raise UserError(f"masks: no mask ({', '.join(PICTURE_SUFFIXES)}) in {masks} or below it")
+    raise_faults(images, encoding_faults([*pictures.values(), *mask_files.values()]))
     found.classes = _classes(images, mask_files)
     masks_of: defaultdict[str, dict[str, Path]] = defaultdict(dict)
     for name, file in mask_files.items():

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..tables import read_table
-from .faults import twins
+from .faults import encoding_faults, raise_faults, twins
 from .picture import PICTURE_SUFFIXES
 from .walk import is_result, is_run, walk_folder
 
@@ -33,8 +33,8 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
         Sorted cases ``{"id", "image", "file"}``; the id is the path below the folder without its suffix.
 
     Raises:
-        UserError: no such folder, no picture in it, or two pictures whose results would have one name, letter case
-            apart.
+        UserError: no such folder, no picture in it, a prepared data set, names that are not UTF-8, or two pictures
+            whose results would have one name, letter case apart.
     """
     root, output = Path(dataset_dir), Path(output_dir).resolve()
     if root.is_file():
@@ -42,6 +42,10 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
     elif root.is_dir():
         if root.resolve() == output:
             raise UserError(f"output_dir: {output_dir} is also dataset_dir; name another folder for the results")
+        if (root / "datalist.json").exists():
+            wrong = f"{dataset_dir} is a prepared data set, whose label maps are no pictures"
+            remedy = "name the folder of its pictures (images in it, if it has one), or score it with evaluate.json"
+            raise UserError(f"dataset_dir: {wrong}; {remedy}")
         files = _pictures_below(root, output)
     else:
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name a folder of pictures or one picture")
@@ -49,6 +53,7 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
         kinds = ", ".join(PICTURE_SUFFIXES)
         raise UserError(f"dataset_dir: no picture ({kinds}) in {dataset_dir} or below it; name the folder of yours")
 
+    raise_faults(dataset_dir, encoding_faults(files))
     names = [file.relative_to(root).with_suffix("").as_posix() for file in files]
     if clashes := [f"{files[first]} and {files[number]}" for number, first in twins(names)]:
         raise UserError(

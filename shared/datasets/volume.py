@@ -19,6 +19,8 @@ __all__ = ["VOLUME_SUFFIXES", "Volume", "grid_difference", "read_volume", "witho
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, ".mha", ".nrrd")  # found in any case
 GZIP = b"\x1f\x8b"
+OTHER_UNITS = {1: "metres", 3: "micrometres"}  # NIfTI's codes; 2 is mm, and 0 tells nothing
+SIDES = (0.05, 50.0)  # mm: finer or coarser than any scan of a head, so that the header must be wrong
 TOLERANCE = 0.1  # voxels: headers are rounded, and nothing is seen of less
 
 
@@ -49,7 +51,7 @@ def read_volume(path: str | Path) -> Volume:
         path: ``.nii`` or ``.nii.gz``, in any case, ``.mha`` or ``.nrrd``. A last axis of length 1 is dropped.
 
     Returns:
-        Finite numbers and a regular affine.
+        Finite numbers and a regular affine, whose voxels are 0.05 to 50 mm long.
 
     Raises:
         UserError: the file cannot be read, or holds something else; the message tells what to do.
@@ -115,6 +117,10 @@ def _read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not kinds:
         raise mistake(path, "not a NIfTI file", "convert it, or give it its true suffix")
     image = kinds[0].from_bytes(data)
+    unit = int(image.header["xyzt_units"]) % 8
+    if unit in OTHER_UNITS:
+        wrong = f"a header in {OTHER_UNITS[unit]}"
+        raise mistake(path, wrong, "write its spacing and affine in mm, and 2 (mm) as the unit in xyzt_units")
     return np.asanyarray(image.dataobj), np.asarray(image.affine, np.float64)
 
 
@@ -144,3 +150,8 @@ def _check(path: Path, values: np.ndarray, affine: np.ndarray) -> None:
     # A zero in the header, or two axes that point the same way.
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) <= 1e-6 * spacing.prod():
         raise mistake(path, "an affine that cannot be inverted", "repair the header")
+    least, most = SIDES
+    if spacing.min() < least or spacing.max() > most:
+        sides = "x".join(f"{side:.3g}" for side in spacing)
+        wrong = f"voxels of {sides} mm, where {least:g} to {most:g} can be"
+        raise mistake(path, wrong, "correct the spacing in the header, which is in mm")

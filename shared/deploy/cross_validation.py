@@ -29,8 +29,8 @@ def summarise_folds(runs: str, output: str | Path | None = None) -> str:
         A table of a row per score: its value on each fold, their mean and their standard deviation, that of a sample.
 
     Raises:
-        UserError: there are fewer than two folds, one occurs twice, or what was scored is not a fold held out or not
-            scored alike.
+        UserError: a file is damaged, there are fewer than two folds, one occurs twice, or what was scored is not a
+            fold held out or not scored alike.
     """
     folds = _read(runs)
     columns = ["score", *(f"fold_{fold}" for fold in folds), "mean", "standard_deviation"]
@@ -53,7 +53,12 @@ def _read(runs: str) -> dict[int, dict[str, Any]]:
     files = [file for folder in folders for file in _summaries(folder)]
     folds: dict[int, tuple[Path, dict[str, Any]]] = {}
     for file in files:
-        summary = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            summary = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(
+                f"runs: {file} is no whole JSON ({error}); score that run again, or leave it out"
+            ) from error
         if summary.get("split") != "fold":
             raise UserError(f"runs: {file} is not the score of a fold held out; leave it out")
         other, _ = folds.setdefault(summary["fold"], (file, summary))

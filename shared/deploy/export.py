@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,9 +60,10 @@ def export_onnx(
         check: whether to compare.
         pictures: folder of pictures, or one, to compare on, read, prepared and tiled as at inference; generated ones of
             several sizes and batches if None.
-        checkpoint: weights; by default the bundle's.
+        checkpoint: weights; by default those that the configuration names.
         knobs: values for knobs of ``inference.json``, such as ``channels``.
         overlays: configurations that are laid over ``inference.json`` in this order: files, or names of the bundle's.
+            None may apply the network several times, as ``tta`` and ``ensemble`` do.
 
     Returns:
         Lines that say what was written and how near it is.
@@ -76,7 +78,7 @@ def export_onnx(
     knobs = dict(knobs or {})
     parser = _configuration(bundle, overlays, knobs)
     network = parser.get_parsed_content("network_def")
-    load_checkpoint(checkpoint or bundle / "models" / "model.pt", network)
+    load_checkpoint(checkpoint or parser.get_parsed_content("checkpoint"), network)
     network.eval()
 
     image = parser["_meta_::network_data_format::inputs::image"]
@@ -106,6 +108,10 @@ def export_onnx(
 def _configuration(bundle: Path, overlays: Sequence[str], knobs: Mapping[str, Any]) -> ConfigParser:
     """The bundle's inference, exact and on the CPU, with overlays and values for some of its knobs."""
     parser = read_bundle(bundle, "inference.json", overlays)
+    applied = str([parser.get(part) for part in ("network", "inferer", "evaluator")])
+    if "checkpoints" in parser or re.search(r"\.(Ensemble|FlipInferer)\b", applied):
+        which = ", ".join(overlays) or "inference.json"
+        raise UserError(f"overlay: {which} applies the network several times, the file holds it once; leave that out")
     for name, value in knobs.items():
         if name not in parser:
             raise UserError(f"{name}: the bundle {bundle.name} has no such knob; leave it out")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import stat
 import zipfile
 from pathlib import Path
@@ -19,6 +20,7 @@ __all__ = ["pack_bundle"]
 REQUIRED = ("LICENSE", "configs/metadata.json", "configs/inference.json", "docs/data_license.txt", "models/model.pt")
 PARTS = frozenset(name.partition("/")[0] for name in REQUIRED)
 MANIFEST = "SHA256SUMS"
+YAML_ROOT = re.compile(rb"^(?:\{\s*)?[\"']?bundle_root\b", flags=re.MULTILINE)  # at the top; deeper an argument
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold
 
 
@@ -40,8 +42,8 @@ def pack_bundle(bundle: str | Path, output: str | Path = "dist", overwrite: bool
         Lines that say what was written and how to use it.
 
     Raises:
-        UserError: the bundle lacks something that an archive needs, a configuration is no JSON, or there is an archive
-            of another content, or ``output`` names a file.
+        UserError: the bundle lacks something that an archive needs, a configuration is no JSON or a YAML that names a
+            ``bundle_root``, a text is not in UTF-8, there is an archive of another content, or ``output`` names a file.
     """
     bundle = Path(bundle).resolve()
     if Path(output).suffix == ".zip":
@@ -82,7 +84,11 @@ def pack_bundle(bundle: str | Path, output: str | Path = "dist", overwrite: bool
 
 def _at_home(path: Path, content: bytes) -> bytes:
     """A configuration whose bundle is the working directory, where it says which; any other file as it is."""
-    if path.parent.name != "configs" or path.suffix != ".json":
+    if path.parent.name != "configs" or path.suffix not in (".json", ".yaml", ".yml"):
+        return content
+    if path.suffix != ".json":
+        if YAML_ROOT.search(content):
+            raise UserError(f"{path}: bundle_root is set in JSON alone; leave it out there, or make the file JSON")
         return content
     text = content.decode("utf-8")
     try:

@@ -29,6 +29,7 @@ __all__ = ["half_precision", "release_run"]
 LARGEST_MB = 25.0
 TRAINED_FOR = ("spacing", "patch_size")  # knobs of a run that its weights are used with
 UNCALIBRATED = 0.5  # threshold of weights that nobody has chosen one for
+VERSION = re.compile(r"(\d+)\.(\d+)\.\d+")
 PROSE = "docs/README.md, docs/data_license.txt and the texts in configs/metadata.json"
 
 
@@ -79,9 +80,9 @@ def release_run(
         Lines that say what was written.
 
     Raises:
-        UserError: the run is not finished or not the bundle's, it has learned from what would be scored, its
-            calibration is of other weights, the weights are too large, the evaluation failed, or the card names a
-            figure that it has not.
+        UserError: the version is none, the run is not finished or not the bundle's, it has learned from what would be
+            scored, nothing tells where its threshold comes from, its calibration is of other weights, the
+            weights are too large, the evaluation failed, or the card names a figure that it has not.
     """
     trained = read_run(run)
     run, _, config, bundle = trained
@@ -89,12 +90,14 @@ def release_run(
     metadata_file, card_file = configs / "metadata.json", bundle / "docs" / "README.md"
     metadata = json.loads(metadata_file.read_text(encoding="utf-8"))
     card = read_card(card_file.read_text(encoding="utf-8"), str(card_file))
+    if version is not None and not VERSION.fullmatch(version):
+        raise UserError(f"version: {version!r} is not of the form 1.2.3; name one that is")
     version = version or _next_version(metadata["version"])
     calibrated = read_calibration(trained)
     used = json.loads((configs / "inference.json").read_text(encoding="utf-8")).keys()
     knobs = {name: config[name] for name in TRAINED_FOR if name in used & config.keys()}
     if "threshold" in used:
-        knobs["threshold"] = _asked_threshold(trained) if calibrated is None else calibrated
+        knobs["threshold"] = _asked_threshold(trained, configs) if calibrated is None else calibrated
     changed = _with_knobs(configs, knobs)
     name = bundle.resolve().name  # of an unpacked bundle the folder is `.`
     shipped = Path(results) / name / "shipped"
@@ -140,10 +143,18 @@ def release_run(
     return "\n".join(lines)
 
 
-def _asked_threshold(run: TrainedRun) -> float:
+def _asked_threshold(run: TrainedRun, configs: Path) -> float:
     """That of the run's own command line; what stands in its configuration may be of weights released before."""
-    given = re.search(r"--threshold[= ](\S+)", run.record["starts"][0]["command"])
-    return float(given[1]) if given else UNCALIBRATED
+    asked: float = run.config.get("threshold", UNCALIBRATED)
+    if re.search(r"(?<!\S)--?threshold[= ]", run.record["starts"][0]["command"]):
+        return asked
+    of_before = json.loads((configs / "train.json").read_text(encoding="utf-8")).get("threshold")
+    if asked not in (UNCALIBRATED, of_before):  # of a file of arguments or an overlay
+        raise UserError(
+            f"release: {run.folder} was trained with a threshold of {asked}, which its command line does not have; run "
+            f"`python -m shared calibrate {run.folder}`, or train with --threshold {asked}"
+        )
+    return UNCALIBRATED
 
 
 def _keep(target: Path, run: TrainedRun, scores: Path, summary: Mapping[str, Any]) -> None:
@@ -199,7 +210,7 @@ def _next_version(version: str) -> str:
     >>> _next_version("0.1.3")
     '0.2.0'
     """
-    numbers = re.fullmatch(r"(\d+)\.(\d+)\.\d+", version)
+    numbers = VERSION.fullmatch(version)
     if not numbers:
         raise UserError(f"release: the bundle's version {version!r} is not of the form 1.2.3; give --version")
     return f"{numbers[1]}.{int(numbers[2]) + 1}.0"

@@ -12,7 +12,7 @@ __all__ = ["names_below", "package_files", "package_name", "renamed"]
 
 PACKAGE = __name__.partition(".")[0]  # in a copy that is the copy's name, and a copy can be copied again
 FOLDER = Path(__file__).resolve().parents[1]
-TEXTS = frozenset({".py", ".json", ".conf", ".md", ".txt"})
+TEXTS = frozenset({".py", ".json", ".yaml", ".yml", ".conf", ".md", ".txt"})
 
 
 def package_name(bundle: str, version: str) -> str:
@@ -42,6 +42,9 @@ def renamed(path: str, content: bytes, name: str) -> bytes:
         content: of the file.
         name: the other name.
 
+    Raises:
+        UserError: it is a text, and not in UTF-8.
+
     Example:
         >>> line = f'"_target_": "{PACKAGE}.errors.UserError"'.encode()
         >>> renamed("train.json", line, "other"), renamed("model.pt", line, "other") == line
@@ -49,7 +52,10 @@ def renamed(path: str, content: bytes, name: str) -> bytes:
     """
     if Path(path).suffix not in TEXTS:
         return content
-    return _mentions().sub(name, content.decode("utf-8")).encode()
+    try:
+        return _mentions().sub(name, content.decode("utf-8")).encode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: no text in UTF-8 ({error}); save it as one") from error
 
 
 def package_files() -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from .reseed import Reseed
 from .save_defects import SaveDefects, check_defects
 from .save_instances import SaveInstances, check_findings
 from .save_tumours import SaveTumours, check_tumours
+from .step_on_validation import StepOnValidation
 from .submission import write_submission
 from .tumour_overlay import TumourOverlays
 from .tumour_scores import ReferenceDice, TumourScores
@@ -31,6 +32,7 @@ __all__ = [
     "SaveDefects",
     "SaveInstances",
     "SaveTumours",
+    "StepOnValidation",
     "TumourOverlays",
     "TumourScores",
     "ValidationHandler",

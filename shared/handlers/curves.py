@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from monai.engines import Workflow
 
 from ..atomic import atomic_path, atomic_write_table
+from ..errors import UserError
 
 __all__ = ["Curves"]
 
@@ -25,12 +26,16 @@ class Curves:
 
     The epoch's mean loss is also left in ``engine.state.metrics["loss"]`` for the handlers after this one. When a run
     is resumed the rows of the epochs before it are kept. Of several processes the mean of their losses counts, and the
-    first writes.
+    first writes. A network that has diverged ends the run before its weights are saved, so this handler belongs before
+    ``Checkpoint``.
 
     Args:
         output_dir: folder of the run.
         optimizer: whose learning rate (of the first parameter group) is recorded.
         validator: evaluator whose metrics are recorded in the epochs in which it runs.
+
+    Raises:
+        UserError: at the end of an epoch, its mean loss is not finite.
     """
 
     def __init__(self, output_dir: str | Path, optimizer: Any, validator: Workflow | None = None) -> None:
@@ -64,6 +69,11 @@ class Curves:
         epoch = engine.state.epoch
         loss = float(idist.all_reduce(torch.stack(self.losses).double().mean().item())) / idist.get_world_size()
         engine.state.metrics["loss"] = loss
+        if not math.isfinite(loss):
+            raise UserError(
+                f"loss: {loss} in epoch {epoch}; train again with a lower --learning_rate, --clip_gradient 1 or "
+                "--amp False"
+            )
         if idist.get_rank() > 0:
             return
         row = {

@@ -12,6 +12,7 @@ import numpy as np
 from monai.data import MetaTensor
 
 from ..atomic import atomic_path
+from ..datasets.background import MOST_FILLED
 from ..datasets.brats_conventions import CONVENTIONS, MODALITIES
 from ..datasets.nifti_grid import nifti_on_grid, read_header
 from ..errors import UserError
@@ -23,7 +24,6 @@ __all__ = ["SaveTumours", "check_tumours", "doubts", "tumour_volumes"]
 
 FULL_SCALE = 32767  # a probability of 1 as it is stored
 COMPRESSION = 3  # of gzip; more takes long for probabilities
-MOST_FILLED = 0.85  # share of voxels that are not 0; a brain fills half of its box, and three quarters of some slabs
 COARSE = 1.5  # times or more what the network sees
 
 

@@ -18,8 +18,9 @@ MEAN, DEVIATION = "lazy_mean", "lazy_deviation"  # keys in the meta data
 class LazyNormalizeIntensityd(MapTransform):
     """MONAI's ``NormalizeIntensityd`` that leaves the picture as it is: mean and deviation go into its meta data.
 
-    ``TiledInferer`` subtracts and divides window by window, which gives the same numbers to the last bit. A grey
-    picture of 8 bits so takes one byte per pixel instead of four, and needs no copy to be shown as it was stored.
+    ``TiledInferer`` subtracts and divides window by window, which gives the same numbers to the last bit, but 0
+    throughout for a picture of one value. A grey picture of 8 bits so takes one byte per pixel instead of four, and
+    needs no copy to be shown as it was stored.
 
     Args:
         keys: keys of the pictures, each a ``MetaTensor``.
@@ -48,7 +49,11 @@ class LazyNormalizeIntensityd(MapTransform):
             if not isinstance(picture, MetaTensor):
                 raise ValueError(f"{key} must be a MetaTensor, got {type(picture).__name__}")
             values = picture.as_tensor().float()
-            moments = {MEAN: values.mean().item(), DEVIATION: values.std(unbiased=False).item() or 1.0}
+            least, most = (value.item() for value in values.aminmax())
+            if least == most:  # the mean of equal values is rounded, and what is left would be divided by itself
+                moments = {MEAN: least, DEVIATION: 1.0}
+            else:
+                moments = {MEAN: values.mean().item(), DEVIATION: values.std(unbiased=False).item() or 1.0}
             result[key] = MetaTensor(picture.as_tensor(), meta=picture.meta | moments)  # of the same memory
         return result
 

@@ -150,6 +150,14 @@ def test_wrong_options(options, message, pictures, monkeypatch):
         bench(ROOT / "bundles" / "unet_dsb", "case", steps=1, **SHORT | options)
 
 
+@pytest.mark.parametrize("name", ["mine.json", "mine.yaml", "mine.txt"])
+def test_an_overlay_that_cannot_be_read_is_named(tmp_path, name):
+    (tmp_path / name).write_text('{"min_area": 3,\n}]')
+    with pytest.raises(UserError, match=rf"{name}: not read as a configuration \(.+\); mend it, in JSON") as raised:
+        read_bundle(ROOT / "bundles" / "unet_dsb", "inference.json", [str(tmp_path / name)])
+    assert "\n" not in str(raised.value)
+
+
 def test_an_ensemble_takes_its_weights_from_an_overlay(pictures, tmp_path):
     weights = str(ROOT / "bundles" / "unet_dsb" / "models" / "model.pt")
     (tmp_path / "two.json").write_text(json.dumps({"checkpoints": [weights, weights]}))

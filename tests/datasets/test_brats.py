@@ -197,6 +197,7 @@ def test_a_background_that_is_not_known_is_told(tmp_path: Path) -> None:
         folder = case_2019(tmp_path / "raw", number, f"x{number}")
         write(folder / f"x{number}_t1.nii.gz", voxels(8 + number).astype(np.float32) - 0.5)
     values = 1 + np.random.default_rng(0).random(voxels(0).shape, np.float32)
+    values[9, 9, 9] = 0  # one voxel is no background
     write(folder / "x1_t2.nii.gz", values)
     text = format_summary(prepare(tmp_path / "raw", tmp_path / "out", num_folds=2, num_workers=1))
     assert "WARNING    no background known in 1 cases (x1): intensities are scaled by the voxels that are not 0" in text

@@ -82,6 +82,7 @@ def test_one_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_order_of_channels(tmp_path: Path) -> None:
     file = tmp_path / "scan.nii.gz"
     values = np.arange(1, 5) * np.ones((3, 4, 5, 1), np.int16)
+    values[-1] += 9  # a modality of one value is none
     nib.save(nib.Nifti1Image(values.astype(np.int16), np.eye(4)), file)
     for order, expected in ((None, [2, 3, 4, 1]), (FOUR, [1, 2, 3, 4])):
         (case,) = list_brats_cases(file, "out", channel_order=order)
@@ -168,3 +169,22 @@ def test_what_is_done_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     with caplog.at_level("INFO"):
         assert ids(data, out, skip_existing=True) == ["b", "c", "d"]
     assert "1 of 4 cases are done already" in caplog.text
+
+
+def test_names_that_no_table_can_hold_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a/a_t1.nii.gz", "caf\udce9/t1.nii.gz")
+    with pytest.raises(UserError, match=r"1 fault; .*\n  '.*/caf\\udce9/t1.nii.gz': the name is not UTF-8 -> rename"):
+        list_brats_cases(tmp_path, "out")
+
+
+def test_a_link_tells_the_case_and_what_it_points_to_does_not(tmp_path: Path) -> None:
+    """As in the trees of git-annex, which keeps files under their hashes."""
+    stored = volume(tmp_path / "annex" / "SHA256E-s1--0f.nii.gz", 3, 4, 5, 4)
+    scan, cases = tmp_path / "scan.nii.gz", tmp_path / "cases"
+    scan.symlink_to(stored)
+    assert ids(scan, "out") == ["scan"]
+    touch(tmp_path / "disk", "a/t1.nii.gz", "out/a_prob_t1.nii.gz", "out/run.json", "out/findings.csv")
+    cases.symlink_to(tmp_path / "disk")
+    assert ids(cases, cases / "out") == ids(cases, tmp_path / "disk" / "out") == ["a"]
+    with pytest.raises(UserError, match="output_dir: .* is also dataset_dir"):
+        list_brats_cases(cases, tmp_path / "disk")

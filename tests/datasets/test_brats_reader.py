@@ -110,6 +110,17 @@ def test_nothing_else_is_taken_as_background(tmp_path: Path, values: np.ndarray)
     np.testing.assert_array_equal(image[0].numpy(), values)
 
 
+@pytest.mark.parametrize("background", [0, -3.5])
+def test_a_mask_in_place_of_the_images_is_no_case(tmp_path: Path, background: float) -> None:
+    mask = np.where(voxels(0) > 0, 1, background).astype(np.float32)
+    paths = [str(write(tmp_path / f"{name}.nii.gz", mask)) for name in ("t1", "flair")]
+    load = LoadModalitiesd(channel_order=("t1", "flair"))
+    with pytest.raises(UserError, match="t1.nii.gz: one value throughout the brain in all modalities, as masks have"):
+        load({"image": paths})
+    write(tmp_path / "flair.nii.gz", voxels(0))
+    assert load({"image": paths})["image"].meta["present"].tolist() == [True, False, False, True]
+
+
 @pytest.mark.parametrize(
     ("convention", "stored", "inside"),
     [

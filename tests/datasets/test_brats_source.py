@@ -97,6 +97,14 @@ def test_the_folder_of_one_case_is_enough(tmp_path: Path) -> None:
     assert (case.id, case.files["mask"]) == ("pat1", root / "brainmask.mha")
 
 
+def test_cases_may_lie_deep(tmp_path: Path) -> None:
+    deep = "/".join("abcdefgh")
+    (tmp_path / deep).mkdir(parents=True)
+    (tmp_path / deep / "round").symlink_to(tmp_path)
+    (case,) = find_cases(touch(tmp_path, *names_of(f"{deep}/p1", FIVE))).cases
+    assert (case.id, len(case.files)) == ("p1", 5)
+
+
 @pytest.mark.parametrize(
     "names",
     [

@@ -58,6 +58,12 @@ def test_faults_of_the_table(tmp_path: Path, text: str, wrong: str) -> None:
     assert read_table(path, tmp_path, "2019").faults == [f"{path}: {wrong} -> the columns are {columns}"]
 
 
+def test_columns_of_one_name(tmp_path: Path) -> None:
+    path = table(tmp_path, "case,seg,T1, t1\na,s.nii,b.nii,c.nii\n")
+    wrong = "columns of one name ('T1', ' t1') -> keep one, or rename the others"
+    assert read_table(path, tmp_path, "2019").faults == [f"{path}: {wrong}"]
+
+
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="table: .*none.csv does not exist; give a CSV file with the columns case, t1"):
         read_table(tmp_path / "none.csv", tmp_path, "2019")

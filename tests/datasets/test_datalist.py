@@ -129,6 +129,8 @@ def test_no_file_and_no_json(tmp_path):
         ({"image": []}, r"image is \[\], no text"),
         ({"id": 7}, "id is 7, no text"),
         ({"fold": "zero"}, "fold is 'zero', not a whole number"),
+        ({"fold": -1}, "fold is -1, not a whole number of 0 or more"),  # as a choice, -1 holds none out
+        ({"fold": True}, "fold is True, not a whole number"),
     ],
 )
 def test_entries_of_another_form_are_named(data, change, message):
@@ -137,6 +139,12 @@ def test_entries_of_another_form_are_named(data, change, message):
     (data / "datalist.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=rf"training\[5\]: {message}"):
         read_datalist(data)
+
+
+def test_a_byte_order_mark_is_no_fault(data):
+    text = (data / "datalist.json").read_text()
+    (data / "datalist.json").write_text(text, encoding="utf-8-sig")
+    assert len(read_datalist(data)["training"]) == 48
 
 
 def test_sections_of_another_form_are_named(data):

@@ -294,6 +294,13 @@ def test_all_faults_at_once(folders: dict[str, Path], tmp_path: Path) -> None:
     assert len(lines) == 9
 
 
+def test_names_that_no_table_can_hold_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    for part in ("images", "masks"):
+        (folders[part] / "a.png").rename(folders[part] / "caf\udce9.png")
+    wrong = [f"'/{part}/caf\\udce9.png': the name is not UTF-8 -> rename it" for part in ("images", "masks")]
+    assert faults(folders) == ["/images: 2 faults; nothing was written:", *wrong]
+
+
 def test_a_name_from_a_mac_is_the_same_name(tmp_path: Path) -> None:
     """There ``ä`` is stored as ``a`` and two dots, NFD; elsewhere as one letter, NFC."""
     ids = [normalize("NFC", id_) for id_ in ("Zähler/früh", "Zähler/spät")]

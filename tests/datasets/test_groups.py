@@ -12,9 +12,9 @@ from shared.errors import UserError
 
 
 def test_reads_what_spreadsheets_write(tmp_path: Path) -> None:
-    """Byte order mark, another column between, carriage returns; ids of a larger release are allowed."""
+    """Byte order mark, other columns, also without names, carriage returns; ids of a larger release are allowed."""
     path = tmp_path / "groups.csv"
-    path.write_bytes("\ufeffid,note,group\r\na,x, slide 1 \r\nz,,2\r\n".encode())
+    path.write_bytes("\ufeffid,note,group,,\r\na,x, slide 1 ,,\r\nz,,2,,\r\n".encode())
     assert read_groups(path, ["a"]) == ({"a": "slide 1", "z": "2"}, [])
 
 
@@ -37,6 +37,7 @@ def test_unicode_forms_are_one(tmp_path: Path) -> None:
         ("id,group\na,1\nz,2\n", ": lacks 1 ids of the data: b -> add them"),
         ("id,group\na,1\nb,2\na,3\n", ", line 4: id a occurs twice -> keep one of the lines"),
         ("id,group\na,1\nb,2\nc\n", ", line 4: no id or no group -> complete or delete the line"),
+        ("id,group,group\na,1,2\n", ": columns of one name ('group', 'group') -> keep one, or rename the others"),
         ("id,group\na,Zürich\n", ": no CSV in UTF-8 ("),
     ],
 )

@@ -57,3 +57,19 @@ def test_what_cannot_work_is_said_before_it_starts(tmp_path):
         list_pictures(tmp_path, "out")
     with pytest.raises(UserError, match="is also dataset_dir"):
         list_pictures(tmp_path, Path(tmp_path))
+
+
+def test_names_that_no_table_can_hold_are_refused(tmp_path):
+    touch(tmp_path, "a.png", "x/caf\udce9.png")  # b"caf\xe9.png" on the disk
+    with pytest.raises(UserError) as raised:
+        list_pictures(tmp_path, "out")
+    wrong = f"'{tmp_path}/x/caf\\udce9.png': the name is not UTF-8 -> rename it"
+    assert str(raised.value) == f"{tmp_path}: 1 fault; nothing was written:\n  {wrong}"
+
+
+def test_a_prepared_data_set_is_no_folder_of_pictures(tmp_path):
+    touch(tmp_path, "datalist.json", "images/a.png", "labels/a.png")
+    with pytest.raises(UserError, match=r"is a prepared data set.*; name the folder of its pictures .*evaluate.json"):
+        list_pictures(tmp_path, "out")
+    for pictures in ("images", "images/a.png"):
+        assert [case["id"] for case in list_pictures(tmp_path / pictures, "out")] == ["a"]

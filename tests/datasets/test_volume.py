@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import nibabel as nib
@@ -107,6 +108,28 @@ def test_numbers_and_headers_that_cannot_be(tmp_path: Path) -> None:
             write(tmp_path / f"{name}.nii", values)
         with pytest.raises(UserError, match=f"{name}.nii: {message}"):
             read_volume(tmp_path / f"{name}.nii")
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nrrd"])
+@pytest.mark.parametrize(("side", "shown"), [(0.001, "1x1x0.001"), (1000, "1x1x1e+03")])
+def test_a_spacing_that_no_scan_has(tmp_path: Path, suffix: str, side: float, shown: str) -> None:
+    path = write(tmp_path / f"a{suffix}", voxels(0), LPS @ np.diag([1, 1, side, 1]))
+    with pytest.raises(UserError, match=f"a{suffix}: voxels of {re.escape(shown)} mm, where 0.05 to 50 can be -> corr"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize(
+    ("unit", "wrong"), [("unknown", ""), ("mm", ""), ("meter", "metres"), ("micron", "micrometres")]
+)
+def test_a_header_counts_in_millimetres(tmp_path: Path, unit: str, wrong: str) -> None:
+    image = nib.Nifti1Image(voxels(0), OBLIQUE)
+    image.header.set_xyzt_units(unit, "sec")
+    nib.save(image, tmp_path / "a.nii")
+    if not wrong:
+        np.testing.assert_allclose(read_volume(tmp_path / "a.nii").affine, OBLIQUE, atol=1e-5)
+        return
+    with pytest.raises(UserError, match=f"a.nii: a header in {wrong} -> write its spacing and affine in mm"):
+        read_volume(tmp_path / "a.nii")
 
 
 def test_suffixes() -> None:

@@ -100,6 +100,16 @@ def test_released_weights_bring_their_threshold_along(place, calibrated, tmp_pat
     assert json.loads((bundle / "configs" / "inference.json").read_text())["threshold"] == 0.5
     assert not curve.exists()
 
+    # One of an overlay or a file of arguments, or of a bundle that has changed since: nobody knows.
+    record["config"]["threshold"] = 0.125
+    (run / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="with a threshold of 0.125, which its command line does not have; run .python"):
+        release_run(run, tmp_path / "results")
+    record["starts"][0]["command"] += " -threshold=0.125"  # which is an option too
+    (run / "run.json").write_text(json.dumps(record))
+    release_run(run, tmp_path / "results")
+    assert json.loads((bundle / "configs" / "inference.json").read_text())["threshold"] == 0.125
+
 
 def test_a_bundle_is_calibrated_on_pictures_that_it_has_not_seen(place, defects, tmp_path, capsys):
     bundle, output = tmp_path / "unet_industrial", tmp_path / "calibrated"

@@ -37,7 +37,10 @@ def test_what_is_no_cross_validation_is_refused(tmp_path):
     for number, scores in enumerate(({"fold": 0, "dice": 1.0}, {"fold": 0, "dice": 1.0}, {"fold": 1, "iou": 1.0})):
         score(tmp_path / f"run_{number}", **scores)
     score(tmp_path / "whole", -1, split="validation", dice=1.0)
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "summary.json").write_text('{"split": "fold", "fo')
     for pattern, message in (
+        ("half", r"half/summary.json is no whole JSON \(.*\); score that run again, or leave it out"),
         ("run_[01]", r"run_1/summary.json and .*run_0/summary.json have both scored fold 0; name one of them"),
         ("run_[02]", r"run_2/summary.json and .*run_0/summary.json have other scores"),
         ("run_0", "names 1 folds that were scored; name two or more"),

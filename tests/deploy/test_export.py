@@ -147,6 +147,25 @@ def test_the_network_of_an_overlay(place, tmp_path):
     assert not onnx.load(tmp_path / "a.onnx").metadata_props[1:]  # weights of one's own are no version of the bundle
 
 
+def test_the_weights_of_an_overlay(place, tmp_path, monkeypatch):
+    network, taken = network_of(place / "unet_dsb"), []
+    torch.save(network.state_dict(), tmp_path / "other.pt")
+    (tmp_path / "mine.json").write_text(json.dumps({"checkpoint": str(tmp_path / "other.pt")}))
+    (tmp_path / "none.json").write_text(json.dumps({"checkpoint": "nowhere.pt"}))
+
+    def stop(network, example):
+        taken.append(network)
+        raise InterruptedError
+
+    monkeypatch.setattr(sys.modules["shared.deploy.export"], "_converted", stop)
+    for options in ({"overlays": ["mine"]}, {"overlays": ["none"], "checkpoint": tmp_path / "other.pt"}):
+        files = [str(tmp_path / f"{name}.json") for name in options["overlays"]]
+        with pytest.raises(InterruptedError):
+            export_onnx(place / "unet_dsb", tmp_path / "a.onnx", **options | {"overlays": files})
+        found = taken.pop().state_dict()
+        assert all(torch.equal(found[name], value) for name, value in network.state_dict().items())
+
+
 @pytest.mark.usefixtures("as_exported")
 def test_a_file_that_computes_something_else_is_not_written(place, tmp_path, capsys):
     torch.save(network_of(place / "unet_dsb").state_dict(), tmp_path / "other.pt")
@@ -169,6 +188,8 @@ def test_a_file_that_computes_something_else_is_not_written(place, tmp_path, cap
             {"overlays": ["elsewhere/reference_inference.json"]},
             "overlay: elsewhere/.*json is neither a file",
         ),
+        ({"overlays": ["tta"]}, "overlay: tta applies the network several times, the file holds it once; leave that"),
+        ({"overlays": ["ensemble"]}, "overlay: ensemble applies the network several times"),
         ({"pictures": "nowhere"}, "pictures: dataset_dir: nowhere does not exist"),
     ],
 )

@@ -106,6 +106,14 @@ def test_a_bundle_that_is_not_complete_is_refused(tmp_path):
     (bundle / "configs" / "tta.json").write_text("{,}")
     with pytest.raises(UserError, match=r"configs/tta.json: no valid JSON \(.*\); mend the file"):
         pack_bundle(bundle, tmp_path / "dist")
+    (bundle / "configs" / "tta.json").unlink()
+    (bundle / "docs" / "data_license.txt").write_bytes("Müller".encode("latin-1"))
+    with pytest.raises(UserError, match=r"docs/data_license.txt: no text in UTF-8 \(.*\); save it as one"):
+        pack_bundle(bundle, tmp_path / "dist")
+    (bundle / "docs" / "data_license.txt").write_text("Müller", encoding="utf-8")
+    (bundle / "configs" / "mine.yaml").write_text("amp: false\nbundle_root: bundles/unet_dsb\n")
+    with pytest.raises(UserError, match=r"configs/mine.yaml: bundle_root is set in JSON alone; leave it out there, or"):
+        pack_bundle(bundle, tmp_path / "dist")
     (bundle / "configs" / "metadata.json").write_text("{}")
     with pytest.raises(UserError, match="metadata.json is no JSON with a version"):
         pack_bundle(bundle, tmp_path / "dist")
@@ -113,6 +121,17 @@ def test_a_bundle_that_is_not_complete_is_refused(tmp_path):
     with pytest.raises(UserError, match="its code would be called 3d_shared_.*, which Python cannot import; rename 3d"):
         pack_bundle(tmp_path / "3d", tmp_path / "dist")
     assert not (tmp_path / "dist").exists()
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "yml"])
+def test_a_configuration_in_yaml_finds_the_copy_too(tmp_path, suffix):
+    bundle = shutil.copytree(ROOT / "bundles" / NAME, tmp_path / NAME)
+    (bundle / "configs" / f"mine.{suffix}").write_text(
+        "network_def:\n  _target_: shared.networks.UNet\nrun:\n  bundle_root: x\n"
+    )
+    pack_bundle(bundle, tmp_path / "dist")
+    found = contents(tmp_path / "dist" / f"{NAME}.zip")[f"{NAME}/configs/mine.{suffix}"].decode()
+    assert found == f"network_def:\n  _target_: {package_of(NAME)}.networks.UNet\nrun:\n  bundle_root: x\n"
 
 
 @pytest.fixture

@@ -75,6 +75,8 @@ def test_a_run_that_has_not_ended_or_is_of_another_network_changes_nothing(place
         release_run(other, tmp_path / "results")
     with pytest.raises(UserError, match=r"has learned from (\d+) of the \1 validation cases"):
         release_run(all_knowing, tmp_path / "results")
+    with pytest.raises(UserError, match="version: 'v2' is not of the form 1.2.3; name one that is"):
+        release_run(place / "run", tmp_path / "results", version="v2")
     with pytest.raises(UserError, match=r"more than 0.001; train a narrower network, or allow it by --max_mb \d+$"):
         release_run(place / "run", tmp_path / "results", max_mb=0.001)
     assert before == {path: path.read_bytes() for path in (place / "unet_dsb").rglob("*") if path.is_file()}

@@ -1,11 +1,13 @@
 import csv
+import math
 
 import pytest
 import torch
 from ignite.engine import Engine, Events
 from PIL import Image
 
-from shared.handlers import Curves
+from shared.errors import UserError
+from shared.handlers import Checkpoint, Curves
 
 
 def run(folder, epochs, start=0):
@@ -44,3 +46,23 @@ def test_a_resumed_run_keeps_the_rows_before_it(tmp_path):
     _, rows = run(tmp_path, 4, start=2)
     assert [r["epoch"] for r in rows] == ["1", "2", "3", "4"]
     assert rows[1]["validation_dice"] == "0.2"
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_network_that_diverges_ends_the_run_and_leaves_what_was_good(tmp_path, bad):
+    network = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+
+    def step(engine, batch):
+        value = float(engine.state.epoch) if engine.state.iteration < 4 else bad  # in the second step of epoch 2
+        torch.nn.init.constant_(network.weight, value)
+        return {"loss": torch.tensor(value)}
+
+    trainer = Engine(step)
+    Curves(tmp_path, optimizer).attach(trainer)
+    Checkpoint(tmp_path, network, optimizer, interval=5).attach(trainer)
+    with pytest.raises(UserError, match=f"loss: {bad} in epoch 2; train again with a lower --learning_rate"):
+        trainer.run([1, 3], max_epochs=3)
+    state = torch.load(tmp_path / "checkpoints" / "epoch_00001.pt", weights_only=True)
+    best = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert best["weight"] == state["network"]["weight"] == 1

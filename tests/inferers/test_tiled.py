@@ -5,6 +5,7 @@ from monai.inferers import SlidingWindowInferer
 from monai.transforms import NormalizeIntensity
 
 from shared.inferers import LazyNormalizeIntensityd, TiledInferer, tiled
+from shared.inferers.lazy_normalization import Moments
 from shared.networks import UNet
 
 
@@ -38,6 +39,13 @@ def test_bits_are_normalised_window_by_window_as_the_whole_is():
         found, expected = (TiledInferer(32)(x[None], network) for x in (lazy, image))
     assert isinstance(found, MetaTensor) and found.dtype == torch.float32
     assert torch.equal(found.as_tensor(), expected.as_tensor())
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 201.7, 0.0])
+def test_a_blank_picture_becomes_0(value):
+    picture = torch.full((1, 77, 41), value)
+    lazy = LazyNormalizeIntensityd("image")({"image": MetaTensor(picture)})["image"]
+    assert not Moments(lazy[None]).normalize(0, picture).any()
 
 
 def test_lists_and_dictionaries_of_outputs_are_kept():
