@@ -18,17 +18,19 @@ from ..errors import UserError, message_behind
 
 __all__ = ["DiskCacheDataset"]
 
-EDITION = 2  # one more whenever the code of a transform makes something else of a case, which no name tells
+EDITION = 3  # one more whenever the code of a transform makes something else of a case, which no name tells
+PLACE = "index"  # of a case in its list, where other folds hold others
 
 
 class DiskCacheDataset(PersistentDataset):
     """``PersistentDataset`` whose files are complete or not there, whatever happens while they are written.
 
     Each case is kept as it is before the first random transform, under a name made of the case and of the
-    transforms, so that others have files of their own. A file that cannot be read is made anew.
+    transforms, so that others have files of their own and all folds share theirs. A file that cannot be read is made
+    anew.
 
     Args:
-        data: cases; what their files hold is no part of the name.
+        data: cases; neither what their files hold nor their ``index`` in the list is part of the name.
         transform: from a case to an item.
         cache_dir: folder, made if it is not there. Read from it is what pickle reads: let nobody else write there.
 
@@ -37,21 +39,26 @@ class DiskCacheDataset(PersistentDataset):
     """
 
     def __init__(
-        self, data: Sequence[Any], transform: Sequence[Callable[..., Any]] | Callable[..., Any], cache_dir: str | Path
+        self,
+        data: Sequence[dict[str, Any]],
+        transform: Sequence[Callable[..., Any]] | Callable[..., Any],
+        cache_dir: str | Path,
     ) -> None:
         super().__init__(data, transform, cache_dir, hash_transform=pickle_hashing)
         self.folder = Path(cache_dir)
 
-    def _cachecheck(self, item_transformed: Any) -> Any:
-        file = self.folder / f"{self.hash_func(item_transformed).decode()}{self.transform_hash}_{EDITION}.pt"
+    def _cachecheck(self, item_transformed: dict[str, Any]) -> Any:
+        place = {PLACE: item_transformed[PLACE]} if PLACE in item_transformed else {}
+        case = {key: value for key, value in item_transformed.items() if key != PLACE}
+        file = self.folder / f"{self.hash_func(case).decode()}{self.transform_hash}_{EDITION}.pt"
         try:
-            return self._load_or_make(file, item_transformed)
+            return self._load_or_make(file, case) | place
         except OSError as error:  # here, since of a worker's errors the text alone would be left
             if message := message_behind(error):
                 raise UserError(message) from error
             raise
 
-    def _load_or_make(self, file: Path, case: Any) -> Any:
+    def _load_or_make(self, file: Path, case: dict[str, Any]) -> Any:
         try:
             return torch.load(file, weights_only=False)
         except FileNotFoundError:

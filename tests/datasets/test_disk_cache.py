@@ -23,11 +23,12 @@ def shift(image: torch.Tensor) -> torch.Tensor:
     return image + torch.rand(1)
 
 
-def of(folder: Path) -> DiskCacheDataset:
-    """Two cases; ``PREPARED`` tells from here on which of them are prepared."""
+def of(folder: Path, images: tuple[int, ...] = (1, 2)) -> DiskCacheDataset:
+    """These cases; ``PREPARED`` tells from here on which of them are prepared."""
     PREPARED.clear()
     steps = [Lambdad("image", prepare), RandLambdad("image", prob=1.0, func=shift)]
-    return DiskCacheDataset([{"image": 1}, {"image": 2}], Compose(steps), folder)
+    cases = [{"image": image, "index": index} for index, image in enumerate(images)]
+    return DiskCacheDataset(cases, Compose(steps), folder)
 
 
 def test_what_is_before_the_first_random_transform_is_kept(tmp_path: Path) -> None:
@@ -40,6 +41,12 @@ def test_what_is_before_the_first_random_transform_is_kept(tmp_path: Path) -> No
     assert all(4 <= each.min() <= 5 for each in (image, drawn[1], drawn[3]))
     assert not torch.equal(drawn[1], drawn[3])
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_folds_share_what_is_kept(tmp_path: Path) -> None:
+    assert [of(tmp_path)[number]["index"] for number in (0, 1)] == [0, 1]
+    (item,) = of(tmp_path, (2,))
+    assert (item["index"], item["image"].meta["who"], PREPARED) == (0, 2, [])
 
 
 @pytest.mark.parametrize("left", [0, 1, 100, -100, None])
