@@ -87,7 +87,7 @@ def test_the_steps_and_minutes_of_the_weights_shipped_are_those_of_the_experimen
     stages = [run]
     while continued := re.match(r"from (\w+);", stages[0]["change"]):
         stages.insert(0, runs[continued[1]])
-    assert f"those of the weights shipped took {round(sum(int(row['steps']) for row in stages), -1):,} steps" in PAGE
+    assert f"the weights shipped took about {round(sum(int(row['steps']) for row in stages), -3):,} steps" in PAGE
     spent = " + ".join(row["minutes"] for row in stages)
     assert f"| {spent} minutes of one core |" in (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -99,6 +99,6 @@ def test_the_arithmetic_is_right():
     for defective, in_all, missed in rows:
         assert missed == f"{100 * (1 - 0.05 ** (1 / int(defective))):.2g}"
         assert int(in_all) == 10 * int(defective)
-    here, there = 1 / 7, 1 / 700
-    factor = there * (1 - here) / (here * (1 - there))
-    assert f"For one in seven here and one in 700 there, 20 becomes {20 * factor:.2f}." in PAGE
+    q, p = 1 / 7, 1 / 700
+    factor = p * (1 - q) / (q * (1 - p))
+    assert f"For one in seven in the set and one in 700 on the line, 20 becomes {20 * factor:.2f}." in PAGE
