@@ -118,7 +118,7 @@ def test_evaluation_scores_the_ensemble_and_names_it(bundle, request, tmp_path):
     options = SMALL | {"dataset_dir": data, "output_dir": tmp_path, "checkpoints": files}
     run_bundle(name, ["train", "evaluate", "ensemble", "evaluate_tta"], **options)
     summary = json.loads((tmp_path / "fold_0" / "summary.json").read_text())
-    assert summary["checkpoint"] == str(files)
+    assert summary["checkpoint"] == list(map(str, files))
     with (tmp_path / "fold_0" / "metrics.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == summary["cases"] > 0
 

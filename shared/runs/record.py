@@ -33,6 +33,7 @@ MAY_CHANGE_AT_INFERENCE = MAY_CHANGE | frozenset(  # beyond that: how it is comp
     {
         "skip_existing",
         "checkpoint",
+        "checkpoints",
         "device",
         "amp",
         "engine",
@@ -54,7 +55,7 @@ def record_run(
     seed: int | None = None,
     resume: bool | None = None,
     skip_existing: bool | None = None,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | Sequence[str | Path] | None = None,
 ) -> None:
     """Claim the folder of a run and write ``run.json``: command, configuration, versions, machine, seed, data.
 
@@ -70,7 +71,7 @@ def record_run(
         seed: seed of the run.
         resume: training: whether an earlier run goes on; None if it cannot.
         skip_existing: inference: whether an earlier run goes on; None if it cannot.
-        checkpoint: evaluation and inference: the weights, whose SHA-256 is recorded if they are one file.
+        checkpoint: evaluation and inference: file of the weights, or several, whose SHA-256 is recorded.
 
     Raises:
         UserError: the folder is not empty, there is nothing to resume, or what is to go on had other knobs, data or
@@ -93,7 +94,7 @@ def _record(
     seed: int | None,
     resume: bool | None,
     skip_existing: bool | None,
-    checkpoint: str | Path | None,
+    checkpoint: str | Path | Sequence[str | Path] | None,
 ) -> None:
     path = Path(output_dir) / "run.json"
     if resume and not path.is_file():
@@ -109,7 +110,7 @@ def _record(
             "cases": len(cases),
             "datalist_sha256": sha256_of(datalist) if datalist.is_file() else None,
         },
-        "checkpoint_sha256": sha256_of(Path(checkpoint)) if checkpoint and Path(checkpoint).is_file() else None,
+        "checkpoint_sha256": _digest(checkpoint),
         "processes": count_processes(),
         "config": merged_config(parse_options(sys.argv[1:])) if is_command_line() else None,
     }
@@ -163,6 +164,12 @@ def _refuse_other_knobs(
         if was != is_ and str(was) != str(is_):  # 2019 on a command line is a number, in a file it may be a text
             values = "" if isinstance(was, (dict, list)) else f" was {was}, now is {is_}"
             raise UserError(f"{option}: {name}{values or ' is not what it was'}; {remedy}")
+
+
+def _digest(checkpoint: str | Path | Sequence[str | Path] | None) -> Any:
+    if checkpoint is None or isinstance(checkpoint, str | Path):
+        return sha256_of(Path(checkpoint)) if checkpoint and Path(checkpoint).is_file() else None
+    return [_digest(file) for file in checkpoint]
 
 
 def sha256_of(path: Path) -> str:

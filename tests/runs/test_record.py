@@ -112,12 +112,14 @@ def test_a_number_is_what_it_was_as_a_text(folders, command_line):
         record_run(**folders, skip_existing=True)
 
 
-def test_results_of_other_weights_do_not_join_those_that_are_there(folders, tmp_path):
-    weights = tmp_path / "model.pt"
+@pytest.mark.parametrize("several", [False, True])
+def test_results_of_other_weights_do_not_join_those_that_are_there(folders, tmp_path, several):
+    weights, another = tmp_path / "model.pt", tmp_path / "another.pt"
+    another.write_bytes(b"another")
     for number, content in enumerate((b"one", b"one", b"other")):
         weights.write_bytes(content)
         with pytest.raises(UserError, match="checkpoint holds other weights") if number == 2 else nullcontext():
-            record_run(**folders, skip_existing=number > 0, checkpoint=weights)
+            record_run(**folders, skip_existing=number > 0, checkpoint=[another, weights] if several else weights)
 
 
 def test_the_command_of_several_processes_can_be_repeated(folders, command_line, monkeypatch):
