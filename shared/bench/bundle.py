@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,12 @@ from .timing import measure, summarise
 
 __all__ = ["bench", "format_bench"]
 
-MODES = ("train", "infer", "data", "case")
+UNUSED = {  # options that a mode has no use for, and why
+    "train": (("dataset_dir",), "draws its own batches"),
+    "infer": (("dataset_dir",), "draws its own batches"),
+    "data": (("size", "checkpoint"), "reads crops of the configuration's patch_size, and runs no network"),
+    "case": (("batch_size", "size"), "takes cases one by one, as large as they are"),
+}
 BATCH_SIZE, SIZE = 16, (96, 96)
 
 
@@ -74,7 +79,8 @@ def bench(
     Raises:
         UserError: an option is wrong, or a case cannot be read.
     """
-    _check(mode, batch_size, size, engine, warmup, steps, output)
+    given = {"batch_size": batch_size, "size": size, "dataset_dir": dataset_dir, "checkpoint": checkpoint}
+    _check(mode, {name: value for name, value in given.items() if value is not None}, engine, warmup, steps, output)
     batch_size = batch_size or (1 if mode == "case" else BATCH_SIZE)
     size = (size or SIZE) if mode in ("train", "infer") else None
     where = check_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -140,24 +146,19 @@ def format_bench(result: dict[str, Any]) -> str:
 
 
 def _check(
-    mode: str,
-    batch_size: int | None,
-    size: tuple[int, ...] | None,
-    engine: str,
-    warmup: int,
-    steps: int,
-    output: str | Path | None,
+    mode: str, given: Mapping[str, Any], engine: str, warmup: int, steps: int, output: str | Path | None
 ) -> None:
     """Refuse options that do not go together, or are out of their range."""
-    if mode not in MODES:
-        raise UserError(f"mode: {mode!r} is none of {', '.join(MODES)}")
+    if mode not in UNUSED:
+        raise UserError(f"mode: {mode!r} is none of {', '.join(UNUSED)}")
     if engine not in ENGINES:
         raise UserError(f"engine: {engine!r} is none of {', '.join(ENGINES)}")
     if engine != "eager" and mode not in ("infer", "case"):
         raise UserError(f"engine: {engine} is for the modes infer and case; the mode {mode} has eager only")
-    if mode == "case" and (batch_size is not None or size is not None):
-        raise UserError("batch_size, size: the mode case takes cases one by one, as large as they are; leave them out")
-    if min(BATCH_SIZE if batch_size is None else batch_size, steps, *(size or SIZE)) < 1 or warmup < 0:
+    options, reason = UNUSED[mode]
+    if names := [name for name in options if name in given]:
+        raise UserError(f"{', '.join(names)}: the mode {mode} {reason}; leave that out")
+    if min(given.get("batch_size", BATCH_SIZE), steps, *given.get("size", SIZE)) < 1 or warmup < 0:
         raise UserError("batch_size, size and steps: take whole numbers of 1 or more; warmup: 0 or more")
     if output is not None and Path(output).is_dir():
         raise UserError(f"output: {output} is a folder; name a file")

@@ -115,6 +115,11 @@ def test_the_loader_is_measured_on_real_files(nuclei):
         ({"mode": "infer", "steps": 0}, "take whole numbers of 1 or more"),
         ({"mode": "infer", "engine": "onnx"}, "engine: 'onnx' is none of auto, eager, compile, openvino"),
         ({"mode": "train", "engine": "openvino"}, "engine: openvino is for the modes infer and case; the mode"),
+        ({"mode": "train", "dataset_dir": "in"}, "dataset_dir: the mode train draws its own batches; leave that out"),
+        (
+            {"mode": "data", "size": (64, 64), "checkpoint": "a.pt"},
+            "size, checkpoint: the mode data reads crops of the configuration's patch_size, and runs no network",
+        ),
         ({"mode": "infer", "overlays": ["none_such"]}, "overlay: none_such is neither a file nor one in .*configs"),
         ({"mode": "infer", "bundle": "nowhere"}, "bundle: nowhere has no configs/train.json"),
         ({"mode": "infer", "device": "gpu"}, "device: gpu cannot be used .*; try --device cpu"),

@@ -132,8 +132,8 @@ def test_the_command_tells_of_a_case_that_cannot_be_read_in_one_line(small, tmp_
         ({}, "dataset_dir: the mode case reads whole cases; name a folder"),
         ({"dataset_dir": "nowhere"}, "dataset_dir: nowhere does not exist"),
         ({"dataset_dir": "empty"}, "dataset_dir: no picture .* in empty"),
-        ({"batch_size": 2}, "batch_size, size: the mode case takes cases one by one"),
-        ({"size": (96, 96)}, "batch_size, size: the mode case takes cases one by one"),
+        ({"batch_size": 2}, "batch_size: the mode case takes cases one by one"),
+        ({"size": (96, 96)}, "size: the mode case takes cases one by one"),
         ({"dataset_dir": "in", "checkpoint": "none.pt"}, "checkpoint: none.pt does not exist"),
         ({"dataset_dir": "in", "overlays": ["ensemble"]}, "checkpoint: this overlay takes several; lay a file"),
         (
