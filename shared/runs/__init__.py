@@ -6,7 +6,7 @@ from .patch import check_patch
 from .pictures import check_pictures
 from .record import record_run
 from .resources import check_resources
-from .start import check_device, seed_run, start_run
+from .start import check_device, start_run
 from .terminal import on_terminal
 
 __all__ = [
@@ -20,6 +20,5 @@ __all__ = [
     "new_folder",
     "on_terminal",
     "record_run",
-    "seed_run",
     "start_run",
 ]

@@ -1,4 +1,4 @@
-"""The first entry of every `run` list, and of `initialize`, which comes before it."""
+"""The first entry of every `run` list."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from monai.utils import set_determinism
 
 from ..errors import UserError, message_behind
 from .knobs import check_knobs
 from .options import check_options, is_command_line, parse_options
 from .processes import fails_first, is_first, is_group
 
-__all__ = ["check_device", "seed_run", "start_run"]
+__all__ = ["check_device", "start_run"]
 
 
 def start_run(
@@ -56,18 +55,6 @@ def start_run(
     if not Path(dataset_dir).exists():
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name the folder of your data")
     check_device(device)
-
-
-def seed_run(seed: int) -> None:
-    """Seed all that draws at random, or tell like ``start_run`` that the seed is none.
-
-    Raises:
-        UserError: it has a value that cannot be meant.
-    """
-    if is_command_line():
-        sys.excepthook = _one_line
-    check_knobs({"seed": seed})
-    set_determinism(seed=seed)
 
 
 def check_device(device: torch.device | str) -> torch.device:

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from shared.errors import UserError
-from shared.runs.start import _one_line, seed_run, start_run
+from shared.runs.start import _one_line, start_run
 
 
 @pytest.fixture
@@ -26,12 +26,6 @@ def test_all_is_well(folders):
 def test_knobs_are_checked(folders):
     with pytest.raises(UserError, match="epochs: 0 will not do; take a whole number of 1 or more"):
         start_run(**folders | {"knobs": {"epochs": 0}})
-
-
-def test_a_seed_is_checked_before_it_is_set():
-    for seed in ("abc", None, -1):
-        with pytest.raises(UserError, match=f"seed: {seed!r} will not do; take a whole number of 0 or more"):
-            seed_run(seed)
 
 
 @pytest.mark.parametrize(
