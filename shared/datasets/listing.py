@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..tables import read_table
+from .datalist import read_datalist
 from .faults import encoding_faults, raise_faults, twins
 from .picture import PICTURE_SUFFIXES
 from .walk import is_result, is_run, walk_folder
@@ -25,7 +26,8 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
     earlier runs below it. The log counts these, and the files of other kinds.
 
     Args:
-        dataset_dir: a folder, or the path of one picture. Suffixes count in any case.
+        dataset_dir: a folder, or the path of one picture. Suffixes count in any case. Of a prepared data set the
+            label maps are left out.
         output_dir: where the results will go.
         skip_existing: leave out pictures whose label map and row in ``findings.csv`` are already there.
 
@@ -33,8 +35,8 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
         Sorted cases ``{"id", "image", "file"}``; the id is the path below the folder without its suffix.
 
     Raises:
-        UserError: no such folder, no picture in it, a prepared data set, names that are not UTF-8, or two pictures
-            whose results would have one name, letter case apart.
+        UserError: no such folder, no picture in it, a broken ``datalist.json``, names that are not UTF-8, or two
+            pictures whose results would have one name, letter case apart.
     """
     root, output = Path(dataset_dir), Path(output_dir).resolve()
     if root.is_file():
@@ -42,11 +44,8 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
     elif root.is_dir():
         if root.resolve() == output:
             raise UserError(f"output_dir: {output_dir} is also dataset_dir; name another folder for the results")
-        if (root / "datalist.json").exists():
-            wrong = f"{dataset_dir} is a prepared data set, whose label maps are no pictures"
-            remedy = "name the folder of its pictures (images in it, if it has one), or score it with evaluate.json"
-            raise UserError(f"dataset_dir: {wrong}; {remedy}")
-        files = _pictures_below(root, output)
+        labels = _labels(root)
+        files = [file for file in _pictures_below(root, output) if file not in labels]
     else:
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name a folder of pictures or one picture")
     if not files:
@@ -67,6 +66,14 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
         for name, file in zip(names, files, strict=True)
         if file.relative_to(root).as_posix() not in done
     ]
+
+
+def _labels(root: Path) -> set[Path]:
+    """Label maps of a prepared data set; of other folders none."""
+    if not (root / "datalist.json").exists():
+        return set()
+    content = read_datalist(root)
+    return {Path(case["label"]) for part in ("training", "test") for case in content[part]}
 
 
 def _pictures_below(root: Path, output: Path) -> list[Path]:

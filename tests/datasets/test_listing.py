@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,9 @@ def test_names_that_no_table_can_hold_are_refused(tmp_path):
     assert str(raised.value) == f"{tmp_path}: 1 fault; nothing was written:\n  {wrong}"
 
 
-def test_a_prepared_data_set_is_no_folder_of_pictures(tmp_path):
-    touch(tmp_path, "datalist.json", "images/a.png", "labels/a.png")
-    with pytest.raises(UserError, match=r"is a prepared data set.*; name the folder of its pictures .*evaluate.json"):
-        list_pictures(tmp_path, "out")
-    for pictures in ("images", "images/a.png"):
-        assert [case["id"] for case in list_pictures(tmp_path / pictures, "out")] == ["a"]
+def test_the_label_maps_of_a_prepared_data_set_are_no_pictures(tmp_path):
+    touch(tmp_path, "images/a.png", "labels/a.png", "labels/b.png")
+    case = {"id": "a", "image": "images/a.png", "label": "labels/a.png", "fold": 0}
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": [case]}))
+    assert [each["id"] for each in list_pictures(tmp_path, "out")] == ["images/a", "labels/b"]
+    assert [each["id"] for each in list_pictures(tmp_path / "labels" / "a.png", "out")] == ["a"]  # asked for by name
