@@ -36,25 +36,28 @@ def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> 
         files.append(configs / f"{overlay.removesuffix('.json')}.json" if is_name else Path(overlay))
         if not files[-1].is_file():
             raise UserError(f"overlay: {overlay} is neither a file nor one in {configs}; see there what is")
-    for file in (*files, configs / "metadata.json"):
-        _check(file)
+    metadata = configs / "metadata.json"
     parser = ConfigParser()
     try:
         parser.read_config([str(file) for file in files])
-    except KeyError as error:
+        parser.read_meta(str(metadata))
+    except Exception as error:  # JSON's, YAML's, MONAI's of another suffix, or the system's
+        _name_unreadable([*files, metadata])
+        if not isinstance(error, KeyError):
+            raise
         which = ", ".join(overlays)
         raise UserError(f"overlay: {which} changes what {name} does not have; take overlays made for it") from error
-    parser.read_meta(str(configs / "metadata.json"))
     parser["bundle_root"] = str(bundle)
     return parser
 
 
-def _check(file: Path) -> None:
-    """Name a file that cannot be read; of several MONAI does not say which."""
-    try:
-        ConfigParser.load_config_file(str(file))
-    except Exception as error:  # JSON's, YAML's, MONAI's of another suffix, or the system's
-        reason = textwrap.shorten(str(error), 150, placeholder=" ...")
-        raise UserError(
-            f"{file}: not read as a configuration ({reason}); mend it, in JSON (.json) or YAML (.yaml)"
-        ) from error
+def _name_unreadable(files: Sequence[Path]) -> None:
+    """Name the first file that cannot be read; of several MONAI does not say which."""
+    for file in files:
+        try:
+            ConfigParser.load_config_file(str(file))
+        except Exception as error:
+            reason = textwrap.shorten(str(error), 150, placeholder=" ...")
+            raise UserError(
+                f"{file}: not read as a configuration ({reason}); mend it, in JSON (.json) or YAML (.yaml)"
+            ) from error
