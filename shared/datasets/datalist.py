@@ -98,7 +98,11 @@ def _names(value: Any) -> list[Any]:
 
 
 def select_cases(
-    dataset_dir: str | Path, part: str, fold: int = 0, num_classes: int | None = None
+    dataset_dir: str | Path,
+    part: str,
+    fold: int = 0,
+    num_classes: int | None = None,
+    defective: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the cases of one part of a data set.
 
@@ -111,13 +115,14 @@ def select_cases(
         part: ``training``, ``validation``, ``fold`` (the one held out), ``others`` (all but that) or ``test``.
         fold: number of the fold held out; -1 holds none out.
         num_classes: number of classes besides background that the caller is made for.
+        defective: leave out the cases that are not known to have something to find.
 
     Returns:
         Cases with absolute paths. Each also carries its ``index`` in this list, the data set's ``kind`` of label,
         ``instances`` unless it says otherwise, and its ``content``, see ``content_of``, or else its type.
 
     Raises:
-        UserError: no such fold or part, nothing in it, or another number of classes.
+        UserError: no such fold or part, nothing in it, nothing defective in it, or another number of classes.
     """
     if part not in PARTS:
         raise UserError(f"split: there is no part {part!r}; take one of {', '.join(PARTS)}")
@@ -141,10 +146,18 @@ def select_cases(
             f"split: nothing belongs to {part!r} of {dataset_dir} with fold {fold} held out; take another split or fold"
         )
     kind = content.get("kind", "instances")
-    return [
+    selected = [
         {"content": content_of(type_ := str(case.get("type", ""))) or type_, **case, "index": index, "kind": kind}
         for index, case in enumerate(chosen)
     ]
+    if not defective:
+        return selected
+    if found := [case for case in selected if case["content"] == "foreground"]:
+        return found
+    raise UserError(
+        f"dataset_dir: of {part!r} no case of {dataset_dir} is known to be defective, and this recipe learns from "
+        'defective ones alone; prepare the data set, or say "type": "defective" of each that is in its datalist.json'
+    )
 
 
 def _training_or_validation(cases: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:

@@ -12,20 +12,15 @@ __all__ = ["check_pictures"]
 
 
 def check_pictures(cases: Sequence[Mapping[str, Any]], one_class: bool = False) -> None:
-    """Refuse no cases and cases of several files each, and log it if classes that the labels tell apart become one.
+    """Refuse cases of several files each, and log it if classes that the labels tell apart become one.
 
     Args:
-        cases: as ``select_cases`` gives them; none where a recipe, which takes some of them, has none to learn from.
+        cases: as ``select_cases`` gives them.
         one_class: whether the network knows one class; the labels' ``kind`` tells whether they may have more.
 
     Raises:
-        UserError: there are no cases, or one that is no picture, which is named.
+        UserError: one is no picture; it is named.
     """
-    if not cases:
-        raise UserError(
-            "dataset_dir: no training picture is known to be defective, and this recipe learns from defective pictures "
-            'alone; prepare the data set, or say "type": "defective" of each that is in its datalist.json'
-        )
     for case in cases:
         if not isinstance(case["image"], str):
             raise UserError(

@@ -89,6 +89,16 @@ def test_words_of_one_s_own_are_types_and_no_more(data):
     assert cases[0]["content"] == "told"
 
 
+def test_a_recipe_that_learns_from_defective_cases_alone(data):
+    content = json.loads((data / "datalist.json").read_text())
+    content["training"][3]["type"] = "defective"
+    (data / "datalist.json").write_text(json.dumps(content))
+    cases = select_cases(data, "others", fold=-1)
+    assert select_cases(data, "others", fold=-1, defective=True) == [cases[3]]
+    with pytest.raises(UserError, match='of \'test\' no case of .* is known to be defective, .* "type": "defective"'):
+        select_cases(data, "test", defective=True)
+
+
 def test_no_fold_held_out(data):
     assert len(select_cases(data, "training", -1)) + len(select_cases(data, "validation", -1)) == 48
     with pytest.raises(UserError, match="nothing belongs to 'fold'"):

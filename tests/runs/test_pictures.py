@@ -12,11 +12,6 @@ def test_volumes_are_no_pictures():
         check_pictures([PICTURE, {"id": "b", "image": ["t1.nii.gz"] * 4}])
 
 
-def test_a_recipe_that_finds_nothing_to_learn_from():
-    with pytest.raises(UserError, match='dataset_dir: no training picture is known to be defective, .* "type": "defe'):
-        check_pictures([])
-
-
 def test_classes_that_become_one_are_told_of(caplog):
     check_pictures([PICTURE])
     check_pictures([PICTURE | {"kind": "binary"}, PICTURE | {"kind": "instances"}], one_class=True)
