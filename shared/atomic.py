@@ -110,6 +110,7 @@ def atomic_folder(output: Path) -> Iterator[Path]:
         >>> [file.name for file in output.iterdir()]
         ['a.txt']
     """
+    output = output.resolve()
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"output: {output} exists and is not an empty folder; choose another, or delete it")
     part = output.with_name(f".{output.name}.part")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import textwrap
 from collections.abc import Iterator
 
 __all__ = ["FULL", "UserError", "chain_of", "message_behind", "user_error_behind"]
@@ -13,6 +14,11 @@ FULL = dict.fromkeys((errno.EDQUOT, errno.EFBIG, errno.ENOSPC), "free some space
 BARRED = (errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 PLACES = FULL | dict.fromkeys(BARRED, "name a place that can be written and read")
 PLACES |= {errno.ENAMETOOLONG: "name a shorter one"}
+# What PyTorch raises where the machine is too small for what a person asked.
+MACHINE = {
+    "OutOfMemoryError": "device: out of memory ({}); take a smaller --batch_size or --patch_size, or --device cpu",
+    "BackendCompilerFailed": "engine: PyTorch cannot compile the network here ({}); take --engine eager",
+}
 
 
 class UserError(ValueError):
@@ -47,13 +53,16 @@ def user_error_behind(error: BaseException | None) -> UserError | None:
 def message_behind(error: BaseException) -> str | None:
     """What to tell the person about an error in one line, None if it is a bug, which needs its traceback.
 
-    It is the person's mistake behind it, or what is wrong with a place that is written to. Only a full disk is told
-    without a file: any other error of the system that names none is about something else.
+    It is the person's mistake behind it, what is wrong with a place that is written to, or a GPU or compiler that does
+    not suffice. Only a full disk is told without a file: any other error of the system that names none is about
+    something else.
     """
     for each in chain_of(error):
         if isinstance(each, UserError):
             break
         if isinstance(each, OSError) and (remedy := (PLACES if each.filename else FULL).get(each.errno or 0)):
             return f"{each.filename or 'the disk'}: {each.strerror}; {remedy}"
+        for told in (MACHINE[kind.__name__] for kind in type(each).__mro__ if kind.__name__ in MACHINE):
+            return told.format(textwrap.shorten(str(each), 150, placeholder=" ..."))
     mistake = user_error_behind(error)
     return str(mistake) if mistake else None

@@ -2,6 +2,7 @@ import errno
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from shared.cli import COMMANDS, main
@@ -101,6 +102,10 @@ def test_what_is_wrong_with_a_place_is_told_and_what_is_a_bug_is_not():
         assert message_behind(error) == message_behind(full)
     assert message_behind(OSError(errno.EPERM, "Operation not permitted")) is None  # of no file
     assert message_behind(FileNotFoundError(errno.ENOENT, "No such file", "a.pt")) is None
+    full = torch.OutOfMemoryError("Tried to allocate 20 GiB")
+    assert message_behind(full).startswith(
+        "device: out of memory (Tried to allocate 20 GiB); take a smaller --batch_si"
+    )
 
 
 def test_pictures_and_masks_of_one_s_own(capsys, tmp_path):

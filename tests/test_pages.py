@@ -11,6 +11,7 @@ from running import ROOT
 
 from shared.cli import COMMANDS
 from shared.command_line import options_of
+from shared.handlers import SaveDefects, SaveInstances, SaveTumours
 from shared.runs.options import check_options, parse_options
 
 NAMES = ("nuclei", "defects", "own_defects", "brats2019", "speed", "deploy", "many_devices")
@@ -27,6 +28,16 @@ def commands(page):
         line.strip() for block in re.findall(r"```\n(.*?)```", text, flags=re.DOTALL) for line in block.splitlines()
     ]
     return [line for line in lines if line and not re.fullmatch(OTHERS, line)]
+
+
+FINDINGS = {"Defects": SaveDefects, "Nuclei": SaveInstances, "Tumours": SaveTumours}
+
+
+@pytest.mark.parametrize(("title", "handler"), FINDINGS.items())
+def test_the_columns_of_the_findings_are_those_written(title, handler):
+    section = (ROOT / "docs" / "findings.md").read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", section, flags=re.MULTILINE)
+    assert tuple(name for row in rows for name in re.findall(r"`(\w+)`", row)) == handler.columns
 
 
 LINES = [(folder, line) for page, folder in PAGES.items() for line in commands(page)]

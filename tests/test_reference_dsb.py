@@ -74,6 +74,13 @@ def test_quarter_turns_come_as_often_as_in_the_reference(nuclei):
     assert all(shares[value] == pytest.approx(0.5 / 4, abs=0.025) for value in (2.0, 3.0, 4.0))
 
 
+def test_pictures_that_are_turned_keep_their_sides(nuclei):
+    parser = reference(nuclei)
+    parser["patch_size"] = [64, 96]
+    dataset = parser.get_parsed_content("train::dataset")
+    assert {tuple(dataset[0]["image"].shape) for _ in range(12)} == {(3, 64, 96)}
+
+
 @pytest.mark.parametrize("arch", ["UNet", "NestedUNet"])
 def test_it_trains_reports_the_pooled_figure_and_segments(nuclei, tmp_path, arch):
     options = {"dataset_dir": nuclei, "output_dir": tmp_path / "run", "arch": f"shared.networks.{arch}"}
@@ -142,6 +149,15 @@ def test_the_table_of_the_card_holds_the_figures_of_the_run():
     curve = table(ROOT / "results" / "unet_dsb" / "reference" / "curves.csv")
     assert len(curve) == 100
     assert max(float(row["validation_iou_pooled"]) for row in curve) == pytest.approx(summary["iou_pooled"], abs=1e-4)
+
+
+def test_cross_entropy_beside_dice_is_binary_for_each_class():
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / f"{name}.json") for name in ("train", "reference", "reference_bce_dice")])
+    output, truth = torch.randn(2, 2, 5, 7), (torch.rand(2, 2, 5, 7) > 0.5).float()
+    criterion = parser.get_parsed_content("train::criterion")
+    apart = [criterion(output[:, [n]], truth[:, [n]]).item() for n in range(2)]
+    assert criterion(output, truth).item() == pytest.approx(sum(apart) / 2, rel=1e-5)
 
 
 def test_deep_supervision_is_the_mean_over_the_outputs():

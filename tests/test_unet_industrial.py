@@ -162,10 +162,21 @@ def test_the_reference_says_what_it_learns_from(defects, tmp_path):
     options = TRAINING | {"dataset_dir": tmp_path, "output_dir": tmp_path / "run", "epoch_length": 1}
     with pytest.raises(Exception) as raised:
         run_bundle("unet_industrial", ["train", "reference"], "training", **options)
-    assert 'learns from defective pictures alone; prepare the data set, or say "type": "defective"' in str(
+    assert 'learns from defective ones alone; prepare the data set, or say "type": "defective"' in str(
         user_error_behind(raised.value)
     )
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("overlays", [[], ["reference"]])
+def test_crops_keep_their_sides_and_the_cache_the_pictures_theirs(defects, overlays):
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / f"{name}.json") for name in ("train", *overlays)])
+    parser["dataset_dir"], parser["patch_size"] = str(defects), [128, 160]
+    dataset = parser.get_parsed_content("train::dataset")
+    crops = [crop for _ in range(12) for crop in np.atleast_1d(dataset[0])]
+    assert {tuple(crop[key].shape) for crop in crops for key in ("image", "label")} == {(1, 128, 160)}
+    assert {tuple(item["image"].shape) for item in dataset._cache} == {(1, 80, 96)}
 
 
 def test_the_reference_is_as_long_and_falls_as_its_recipe_says(defects):
@@ -181,6 +192,8 @@ def test_the_reference_is_as_long_and_falls_as_its_recipe_says(defects):
         schedule.optimizer.step()
         schedule.step()
     assert rates[::5] == pytest.approx([1e-4, 8e-5, 6.4e-5, 5.12e-5, 4.096e-5])
+    parser["epoch_length"] = 50  # an epoch is half as long
+    assert parser.get_parsed_content("train::lr_scheduler").step_size == 10
     assert len(set(rates)) == 5
     picture = parser.get_parsed_content("validate::dataset")[0]["image"]
     assert -1 <= picture.min() < picture.max() <= 1

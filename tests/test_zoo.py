@@ -243,6 +243,17 @@ def test_the_workflows_have_all_properties_once_they_are_built(bundle, configs, 
     assert workflow.check_properties() == []
 
 
+def test_cases_that_were_learned_from_are_not_called_validation(bundle):
+    """Of recipes that set no case aside to choose the checkpoint."""
+    recipes = [p.stem for p in bundle.glob("configs/*.json") if '"train::cases::part": "others"' in p.read_text()]
+    assert "reference" in recipes
+    for recipe in recipes:
+        for fold, part in ((0, "fold"), (-1, "others")):
+            parser = read(bundle, "train", recipe)
+            parser["fold"] = fold
+            assert parser.get_parsed_content("evaluate::part") == part
+
+
 def test_a_seed_that_is_none_is_a_mistake_of_one_line(bundle):
     configs, metadata = (str(bundle / "configs" / f"{name}.json") for name in ("train", "metadata"))
     workflow = ConfigWorkflow(configs, meta_file=metadata, logging_file=False, workflow_type="train", seed="abc")

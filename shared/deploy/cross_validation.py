@@ -59,7 +59,7 @@ def _read(runs: str) -> dict[int, dict[str, Any]]:
             raise UserError(
                 f"runs: {file} is no whole JSON ({error}); score that run again, or leave it out"
             ) from error
-        if summary.get("split") != "fold":
+        if summary.get("split") != "fold" or not {"fold", "cases", "undefined"} <= summary.keys():
             raise UserError(f"runs: {file} is not the score of a fold held out; leave it out")
         other, _ = folds.setdefault(summary["fold"], (file, summary))
         if other != file:

@@ -8,7 +8,9 @@ import json
 import re
 import stat
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..atomic import atomic_path
 from ..errors import UserError
@@ -19,7 +21,7 @@ __all__ = ["pack_bundle"]
 
 REQUIRED = ("LICENSE", "configs/metadata.json", "configs/inference.json", "docs/data_license.txt", "models/model.pt")
 PARTS = frozenset(name.partition("/")[0] for name in REQUIRED)
-MANIFEST = "SHA256SUMS"
+MANIFEST, PACKAGES = "SHA256SUMS", "requirements.txt"
 YAML_ROOT = re.compile(rb"^(?:\{\s*)?[\"']?bundle_root\b", flags=re.MULTILINE)  # at the top; deeper an argument
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can hold
 
@@ -32,6 +34,7 @@ def pack_bundle(bundle: str | Path, output: str | Path = "dist", overwrite: bool
     or one beside the installed project, each run their own code. ``bundle_root`` is ``.``, the working directory. The
     checksums are in ``SHA256SUMS``, as ``sha256sum`` writes them. The same files give the same archive, byte for byte:
     names are sorted, dates and permissions fixed, and nothing is compressed, since compressors differ.
+    ``requirements.txt`` has the packages that ``metadata.json`` names.
 
     Args:
         bundle: folder of the bundle.
@@ -51,13 +54,16 @@ def pack_bundle(bundle: str | Path, output: str | Path = "dist", overwrite: bool
     if missing := [name for name in REQUIRED if not (bundle / name).is_file()]:
         raise UserError(f"bundle: {bundle} has no {', '.join(missing)}; name a bundle that is complete")
     try:
-        version = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))["version"]
+        metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
+        version, packages = metadata["version"], _requirements(metadata)
     except (ValueError, KeyError) as error:
-        raise UserError(f"bundle: {bundle}/configs/metadata.json is no JSON with a version; mend it") from error
+        fault = f"no {error} in it" if isinstance(error, KeyError) else f"no valid JSON ({error})"
+        raise UserError(f"bundle: {bundle}/configs/metadata.json: {fault}; mend it") from error
     package = package_name(bundle.name, version)
     files = {f"{package}/{name}": content for name, content in package_files().items()}
     files |= {name: (bundle / name).read_bytes() for name in names_below(bundle) if name.partition("/")[0] in PARTS}
     files = {name: _at_home(bundle / name, renamed(name, content, package)) for name, content in files.items()}
+    files[PACKAGES] = packages.encode()
     sums = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     archive = _zipped(
         {f"{bundle.name}/{name}": content for name, content in (files | {MANIFEST: sums.encode()}).items()}
@@ -70,16 +76,22 @@ def pack_bundle(bundle: str | Path, output: str | Path = "dist", overwrite: bool
         with atomic_path(target) as temporary:
             temporary.write_bytes(archive)
     lines = [f"{target}  {len(archive) / 1e6:.1f} MB, {len(files)} files, version {version}; its code is {package}"]
-    known = PARTS | {package, MANIFEST}  # the last two lie in a bundle that was packed before
+    known = PARTS | {package, MANIFEST, PACKAGES}  # the last three lie in a bundle that was packed before
     if left := sorted(path.name for path in bundle.iterdir() if path.name not in known and path.name[0] not in "._"):
         lines.append(f"left out  {', '.join(left)}")
     name = bundle.name
     words = f"--config_file {name}/configs/inference.json --bundle_root {name} --dataset_dir my_images --output_dir out"
     lines += [
-        f"use it    unzip it, then python -m monai.bundle run {words}",
+        f"use it    unzip it, pip install -r {name}/{PACKAGES}, then python -m monai.bundle run {words}",
         f"check it  cd {name} && sha256sum -c {MANIFEST}",
     ]
     return "\n".join(lines)
+
+
+def _requirements(metadata: Mapping[str, Any]) -> str:
+    own = {"torch": "pytorch_version", "monai": "monai_version", "numpy": "numpy_version"}
+    versions = {name: metadata[key] for name, key in own.items()} | metadata["required_packages_version"]
+    return "".join(f"{name}=={version}\n" for name, version in versions.items())
 
 
 def _at_home(path: Path, content: bytes) -> bytes:

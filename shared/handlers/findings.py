@@ -21,6 +21,7 @@ from ..tables import read_table
 __all__ = ["FindingsHandler", "PictureFindings", "read_findings", "refuse_failures", "to_16_bits"]
 
 SECONDS_BETWEEN_TABLES = 10
+SHARE_OF_TABLES = 0.05  # of the time at most; long tables take seconds to write
 
 
 class FindingsHandler:
@@ -54,7 +55,7 @@ class FindingsHandler:
         self.skip_existing = skip_existing
         self.table = self.output_dir / "findings.csv"
         self.rows: dict[str, list[dict[str, Any]]] = {}
-        self.written = 0.0
+        self.due = 0.0
         self.logger = logging.getLogger(type(self).__module__)
 
     def attach(self, engine: Workflow) -> None:
@@ -106,14 +107,16 @@ class FindingsHandler:
                 self.logger.error("%s", error)
                 rows = [{"error": str(error)}]
             self.rows[name] = [{self.columns[0]: name} | row for row in rows]
-        if time.monotonic() - self.written > SECONDS_BETWEEN_TABLES:
+        if time.monotonic() > self.due:
             self.write_table(engine)
 
     def write_table(self, engine: Workflow) -> None:
         """Write the rows known so far."""
+        begun = time.monotonic()
         rows = [row for _, rows in sorted(self.rows.items()) for row in rows]
         atomic_write_table(self.table, self.columns, rows)
-        self.written = time.monotonic()
+        ended = time.monotonic()
+        self.due = ended + max(SECONDS_BETWEEN_TABLES, (ended - begun) / SHARE_OF_TABLES)
 
     def _find(self, item: dict[str, Any], output: dict[str, Any]) -> list[dict[str, Any]]:
         try:

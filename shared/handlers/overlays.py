@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import ignite.distributed as idist
@@ -39,7 +39,7 @@ class Overlays:
     def __init__(self, output_dir: str | Path, metric: str, truth: str = "label", prediction: str = "pred") -> None:
         self.folder = Path(output_dir) / "overlays"
         self.metric, self.truth, self.prediction = metric, truth, prediction
-        self.pictures: dict[str, bytes] = {}
+        self.pictures: dict[str, Path] = {}
 
     def attach(self, engine: Workflow) -> None:
         engine.add_event_handler(Events.STARTED, self.start)
@@ -48,14 +48,14 @@ class Overlays:
 
     def start(self, engine: Workflow) -> None:
         """Forget the pictures of an earlier run."""
-        self.pictures = {}
+        self.waiting, self.pictures = TemporaryDirectory(prefix="overlays_"), {}
 
     def draw(self, engine: Workflow) -> None:
-        """Draw the case just seen. Which are kept is known at the end only, so all wait in memory as PNG."""
+        """Draw the case just seen. Which are kept is known at the end only, so all wait in a folder."""
         for item, output in zip(engine.state.batch, engine.state.output, strict=True):
-            buffer = io.BytesIO()
-            Image.fromarray(self.picture(item, output)).save(buffer, "png", compress_level=1)
-            self.pictures[item["id"]] = buffer.getvalue()
+            file = Path(self.waiting.name) / f"{len(self.pictures)}.png"
+            Image.fromarray(self.picture(item, output)).save(file, compress_level=1)
+            self.pictures[item["id"]] = file
 
     def picture(self, item: dict[str, Any], output: dict[str, Any]) -> np.ndarray:
         """Draw a case; uint8 (H, W, 3)."""
@@ -68,6 +68,10 @@ class Overlays:
 
     def write(self, engine: Workflow) -> None:
         """Write the overlays of the three cases on the first process, wherever they were drawn."""
+        with self.waiting:
+            self._write(engine)
+
+    def _write(self, engine: Workflow) -> None:
         scores = case_scores(engine, string_list_all_gather(list(self.pictures)))
         ranked = sorted(
             (values[self.metric], case) for case, values in scores.items() if not math.isnan(values[self.metric])
@@ -75,7 +79,8 @@ class Overlays:
         if not ranked:
             return
         shown = {"worst": ranked[0], "median": ranked[len(ranked) // 2], "best": ranked[-1]}
-        held: Any = idist.all_gather({case: self.pictures[case] for _, case in shown.values() if case in self.pictures})
+        chosen = {case for _, case in shown.values()} & self.pictures.keys()
+        held: Any = idist.all_gather({case: self.pictures[case].read_bytes() for case in chosen})
         if engine.state.rank > 0:
             return
         pictures = {case: picture for process in held for case, picture in process.items()}

@@ -85,8 +85,10 @@ def _same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
     if (a.dtype, a.shape, a.device) != (b.dtype, b.shape, b.device) or a.element_size() not in BITS:
         return False
     bits = BITS[a.element_size()]  # as numbers NaN would differ from itself, and 0 equal -0
+    if a.is_cuda:
+        return torch.equal(a.view(bits), b.view(bits))
     # By NumPy, in one thread: those of PyTorch wait for more work in a loop, on the cores that OpenVINO needs next.
-    return np.array_equal(a.view(bits).cpu().numpy(), b.view(bits).cpu().numpy())
+    return np.array_equal(a.view(bits).numpy(), b.view(bits).numpy())
 
 
 def _hash(structure: str, tensors: dict[str, torch.Tensor]) -> str:

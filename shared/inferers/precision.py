@@ -16,7 +16,8 @@ __all__ = ["PrecisionInferer", "bfloat16_is_fast"]
 def bfloat16_is_fast(device: torch.device) -> bool:
     """Whether ``device`` computes convolutions in bfloat16 in hardware (CUDA from Ampere on; AMX or AVX512-BF16)."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.cuda.device(device):  # the question is about the current one
+            return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
         return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
     return False
@@ -32,7 +33,8 @@ class PrecisionInferer(Inferer):
     Args:
         inferer: any MONAI inferer; it decides how the picture is cut and blended.
         amp: ``"auto"`` takes bfloat16 where the device computes it in hardware and float32 elsewhere; ``True`` takes
-            bfloat16 in any case, or what OpenVINO has for it; ``False`` takes float32.
+            bfloat16 in any case, or what OpenVINO has for it; ``False`` takes float32, of which PyTorch computes
+            convolutions in TF32 on GPUs from Ampere on, as TensorFlow does.
         engine: ``"eager"``, ``"auto"``, ``"openvino"`` or ``"compile"``, for inference, as ``with_engine`` tells.
 
     Raises:

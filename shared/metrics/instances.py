@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from monai.metrics import CumulativeIterationMetric
+from scipy.sparse import csr_array
 
 __all__ = [
     "DSB_THRESHOLDS",
@@ -40,15 +41,15 @@ class MatchCounts(NamedTuple):
         return self.true_positives / sum(self) if sum(self) else float("nan")
 
 
-def intersection_over_union(truth: np.ndarray, pred: np.ndarray) -> np.ndarray:
-    """IoU of each true with each predicted instance.
+def intersection_over_union(truth: np.ndarray, pred: np.ndarray) -> csr_array:
+    """IoU of each true with each predicted instance, of which most do not meet.
 
     Args:
         truth: true instances, integers, 0 is background; ids may have gaps and take any value.
         pred: predicted instances, likewise.
 
     Returns:
-        Matrix with a row per true and a column per predicted instance, both in ascending order of their ids.
+        Sparse matrix with a row per true and a column per predicted instance, both in ascending order of their ids.
 
     Shape:
         ``truth`` and ``pred`` have the same shape, of any number of dimensions; the result is (n_truth, n_pred).
@@ -57,17 +58,19 @@ def intersection_over_union(truth: np.ndarray, pred: np.ndarray) -> np.ndarray:
         ValueError: the shapes differ or the ids are not integers.
 
     Example:
-        >>> intersection_over_union(np.array([7, 7, 7, 0]), np.array([0, 2, 2, 2]))
+        >>> intersection_over_union(np.array([7, 7, 7, 0]), np.array([0, 2, 2, 2])).toarray()
         array([[0.5]])
     """
     if truth.shape != pred.shape:
         raise ValueError(f"truth and pred must have one shape, got {truth.shape} and {pred.shape}")
     true_ids, true_index = _compact(truth, "truth")
     pred_ids, pred_index = _compact(pred, "pred")
-    shape = len(true_ids), len(pred_ids)
-    pixels = np.bincount((true_index * shape[1] + pred_index).ravel(), minlength=shape[0] * shape[1]).reshape(shape)
-    union = pixels.sum(axis=1, keepdims=True) + pixels.sum(axis=0, keepdims=True) - pixels
-    return (pixels / union)[np.ix_(true_ids != 0, pred_ids != 0)]
+    each = np.ones(truth.size, np.int64)
+    pixels = csr_array((each, (true_index.ravel(), pred_index.ravel())), shape=(len(true_ids), len(pred_ids))).tocoo()
+    row, column = pixels.coords
+    union = pixels.sum(axis=1)[row] + pixels.sum(axis=0)[column] - pixels.data
+    iou = csr_array((pixels.data / union, (row, column)), shape=pixels.shape)
+    return iou[true_ids != 0][:, pred_ids != 0]
 
 
 def _compact(instances: np.ndarray, argument: str) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +81,7 @@ def _compact(instances: np.ndarray, argument: str) -> tuple[np.ndarray, np.ndarr
     return ids, np.searchsorted(ids, instances)
 
 
-def count_matches(iou: np.ndarray, threshold: float) -> MatchCounts:
+def count_matches(iou: csr_array, threshold: float) -> MatchCounts:
     """Hits, superfluous and missed instances at one threshold.
 
     Kaggle's rule: an instance is hit when the IoU with a predicted one is *greater than* the threshold. From 0.5 on no
@@ -94,7 +97,7 @@ def count_matches(iou: np.ndarray, threshold: float) -> MatchCounts:
     """
     if not 0.5 <= threshold < 1:
         raise ValueError(f"threshold must lie in [0.5, 1), where matches are unique, got {threshold}")
-    hits = int(np.count_nonzero(iou > threshold))
+    hits = int(np.count_nonzero(iou.data > threshold))
     n_truth, n_pred = iou.shape
     return MatchCounts(hits, n_pred - hits, n_truth - hits)
 

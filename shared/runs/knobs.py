@@ -70,6 +70,11 @@ RULES = (
     Rule(frozenset({"rule"}), "2020 or head", lambda v: str(v) in ("2020", "head")),
     Rule(frozenset({"schedule"}), "constant or piecewise", lambda v: v in ("constant", "piecewise")),
     Rule(frozenset({"channels"}), "1 or 3", lambda v: _is_whole(v) and v in (1, 3)),
+    Rule(
+        frozenset({"fixed_spacing"}),
+        "no --spacing, since this recipe keeps voxels as they are",
+        lambda v: list(_sides(v)) == [1, 1, 1],
+    ),
     Rule(frozenset({"colour_channels"}), "--channels 3, since this recipe works on colours", lambda v: v == 3),
     Rule(frozenset({"amp"}), "auto, True or False", lambda v: isinstance(v, bool) or v == "auto"),
     Rule(

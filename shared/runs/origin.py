@@ -69,13 +69,16 @@ def _doubts(known: Mapping[str, Any], split: str) -> Iterator[str]:
 
 
 def _record_of(weights: Path) -> dict[str, Any]:
-    """What ``run.json`` or the bundle tells of the training, empty if there is neither."""
+    """What ``run.json`` or the bundle tells of the training, empty if there is neither that can be read."""
     folder = weights.absolute().parent
     above = folder.parent
     is_part = folder.name == "checkpoints" or folder.name.startswith(WORKPLACE)
     file = (above if is_part else folder) / "run.json"
     if file.is_file():
-        record = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            record = None
         return record if isinstance(record, dict) and "starts" in record else {}
     config = above / "configs" / "inference.json"
     if (folder.name, weights.name) == ("models", "model.pt") and config.is_file():

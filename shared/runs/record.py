@@ -101,7 +101,10 @@ def _record(
         raise UserError(f"resume: there is no run in {output_dir}; name its folder with --output_dir")
     knob = "resume" if resume is not None else "skip_existing" if skip_existing is not None else None
     claim_folder(output_dir, knob, may_exist=bool(resume or skip_existing))
-    earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"starts": []}
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"starts": []}
+    except ValueError as error:
+        raise UserError(f"{path}: no record of a run ({error}); take another --output_dir") from error
     datalist = Path(dataset_dir) / "datalist.json"
     record = {
         "seed": seed,

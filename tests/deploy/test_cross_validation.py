@@ -37,6 +37,8 @@ def test_what_is_no_cross_validation_is_refused(tmp_path):
     for number, scores in enumerate(({"fold": 0, "dice": 1.0}, {"fold": 0, "dice": 1.0}, {"fold": 1, "iou": 1.0})):
         score(tmp_path / f"run_{number}", **scores)
     score(tmp_path / "whole", -1, split="validation", dice=1.0)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "summary.json").write_text('{"split": "fold", "fold": 3}')
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "summary.json").write_text('{"split": "fold", "fo')
     for pattern, message in (
@@ -46,6 +48,7 @@ def test_what_is_no_cross_validation_is_refused(tmp_path):
         ("run_0", "names 1 folds that were scored; name two or more"),
         ("nowhere", "names 0 folds"),
         ("whole", "whole/summary.json is not the score of a fold held out"),
+        ("other", "other/summary.json is not the score of a fold held out"),
     ):
         with pytest.raises(UserError, match=message):
             summarise_folds(str(tmp_path / pattern))

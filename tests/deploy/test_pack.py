@@ -38,7 +38,9 @@ def test_the_archive_is_whole_and_says_so_itself(packed, name):
     code = {
         f"{package_of(name)}/{file.relative_to(ROOT / 'shared').as_posix()}" for file in ROOT.glob("shared/**/*.py")
     }
-    assert set(listed) == source | code | {"LICENSE"}
+    assert set(listed) == source | code | {"LICENSE", "requirements.txt"}
+    pinned = set((ROOT / "requirements.txt").read_text().splitlines())
+    assert {"torch==2.13.0", "monai==1.6.1"} < set(found[f"{name}/requirements.txt"].decode().splitlines()) < pinned
     assert found[f"{name}/LICENSE"] == (ROOT / "LICENSE").read_bytes()
     for same in ("models/model.pt", "docs/data_license.txt"):
         assert found[f"{name}/{same}"] == (ROOT / "bundles" / name / same).read_bytes()
@@ -115,7 +117,7 @@ def test_a_bundle_that_is_not_complete_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"configs/mine.yaml: bundle_root is set in JSON alone; leave it out there, or"):
         pack_bundle(bundle, tmp_path / "dist")
     (bundle / "configs" / "metadata.json").write_text("{}")
-    with pytest.raises(UserError, match="metadata.json is no JSON with a version"):
+    with pytest.raises(UserError, match="metadata.json: no 'version' in it; mend it"):
         pack_bundle(bundle, tmp_path / "dist")
     shutil.copytree(ROOT / "bundles" / NAME, tmp_path / "3d")
     with pytest.raises(UserError, match="its code would be called 3d_shared_.*, which Python cannot import; rename 3d"):

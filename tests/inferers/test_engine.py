@@ -3,6 +3,7 @@
 import copy
 import logging
 import os
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ from monai.inferers import SimpleInferer, SlidingWindowInferer
 from PIL import Image
 from running import FEATURES, SMALL, run_bundle
 
-from shared.errors import UserError
+from shared.errors import UserError, message_behind
 from shared.inferers import PrecisionInferer, engine, openvino_engine, with_engine
 from shared.networks import NestedUNet, SubpixelUNet, TinyUNet, UNet
 
@@ -208,6 +209,14 @@ def test_compiled_networks_own_their_weights(monkeypatch):
     assert torch.equal(with_engine("compile", network, CPU)(x), network(x))
     assert torch.equal(with_engine("compile", small(), CPU)(x), small()(x))
     assert len(compiled) == 2
+
+
+def test_a_machine_without_a_compiler_is_told_of(monkeypatch):
+    monkeypatch.setenv("CXX", "no_such_compiler")
+    torch._dynamo.reset()
+    with pytest.raises(Exception) as raised, torch._inductor.config.patch("cpp.cxx", ("no_such_compiler",)):
+        with_engine("compile", torch.nn.Conv2d(1, 2, 3).eval(), CPU)(torch.rand(1, 1, 7, 9))
+    assert re.match(r"engine: PyTorch cannot compile .*; take --engine eager", message_behind(raised.value))
 
 
 class Bessel(torch.nn.Module):

@@ -17,6 +17,7 @@ from shared.runs.knobs import check_knobs
         ("cache_rate", [0, 1, 0.5], [1.1, -0.1]),
         ("channels", [1, 3], [2, True, "3"]),
         ("colour_channels", [3], [1]),
+        ("fixed_spacing", [[1, 1, 1], [1.0, 1.0, 1.0]], [[2, 2, 2]]),
         ("spacing", [[1, 1, 1], (0.5, 1.0, 3.5)], [1, [1, 1], [1, 1, 0], [1, 1, -1], [1, 1, float("nan")], None]),
         ("patch_size", [[96, 96, 96], (32, 64, 128), [256, 256]], [96, [96], [100, 96, 96], [0, 32, 32], None]),
         ("overlap", [0, 0.5], [1, -0.1, "half"]),

@@ -103,7 +103,7 @@ def test_what_the_same_fold_does_not_vouch_for_is_told(weights, data, caplog, ch
     assert (doubt in caplog.text) if doubt else not caplog.text
 
 
-@pytest.mark.parametrize("text", ["[]", '{"config": {"fold": 0}}'])
+@pytest.mark.parametrize("text", ["[]", "{", '{"config": {"fold": 0}}'])
 def test_a_file_of_another_program_tells_nothing(weights, data, caplog, text):
     (weights.parent / "run.json").write_text(text)
     check_origin("checkpoint", weights, FINE, scored(data, 0))
