@@ -35,13 +35,13 @@ def lovasz_hinge(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
 
 
 class LovaszHingeLoss(nn.Module):
-    """Mean of ``lovasz_hinge`` over the pictures of a batch.
+    """Mean of ``lovasz_hinge`` over the pictures of a batch and their classes, each of which is a channel.
 
     Shape:
-        Logits and truth (N, 1, *spatial).
+        Logits and truth (N, classes, *spatial).
 
     Raises:
-        ValueError: shapes differ, or there are several channels.
+        ValueError: shapes differ.
 
     Example:
         >>> truth = torch.tensor([[[0.0, 1.0, 1.0]]])
@@ -50,7 +50,7 @@ class LovaszHingeLoss(nn.Module):
     """
 
     def forward(self, logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        if logits.shape != truth.shape or logits.shape[1] != 1:
-            raise ValueError(f"logits and truth must both be (N, 1, ...), got {logits.shape} and {truth.shape}")
-        pictures = zip(logits.flatten(1), truth.to(logits.dtype).flatten(1), strict=True)
-        return torch.stack([lovasz_hinge(*picture) for picture in pictures]).mean()
+        if logits.shape != truth.shape:
+            raise ValueError(f"logits and truth must have one shape, got {logits.shape} and {truth.shape}")
+        masks = (x.flatten(0, 1).flatten(1) for x in (logits, truth.to(logits.dtype)))
+        return torch.stack([lovasz_hinge(*mask) for mask in zip(*masks, strict=True)]).mean()

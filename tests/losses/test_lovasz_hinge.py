@@ -54,6 +54,9 @@ def test_an_empty_truth_is_no_nan():
     assert lovasz_hinge(torch.tensor([0.0, -2.0]), torch.zeros(2)).item() == 1
 
 
-def test_several_channels_are_refused():
-    with pytest.raises(ValueError, match=r"must both be \(N, 1, ...\)"):
-        LovaszHingeLoss()(torch.zeros(1, 2, 3), torch.zeros(1, 2, 3))
+def test_several_classes_count_alike_and_shapes_must_agree():
+    logits, truth = torch.randn(2, 3, 7, 5), (torch.rand(2, 3, 7, 5) > 0.5).float()
+    apart = [LovaszHingeLoss()(logits[:, [n]], truth[:, [n]]).item() for n in range(3)]
+    assert LovaszHingeLoss()(logits, truth).item() == pytest.approx(sum(apart) / 3)
+    with pytest.raises(ValueError, match="must have one shape"):
+        LovaszHingeLoss()(logits, truth[:, :1])
