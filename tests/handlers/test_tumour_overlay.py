@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import nibabel as nib
@@ -168,7 +167,8 @@ def test_overlays_of_an_evaluation_show_the_image_before_it_was_prepared(tmp_pat
     engine.state.batch = [{"id": "a", "image": torch.zeros(4, 2, 2, 2), "raw": raw}, {"id": "b", "image": raw}]
     engine.state.output = [output, output]
     overlays = TumourOverlays(tmp_path, "dice", truth="true", prediction="found")
+    overlays.start(engine)
     overlays.draw(engine)
     for case in "ab":
-        with Image.open(io.BytesIO(overlays.pictures[case])) as picture:
+        with Image.open(overlays.pictures[case]) as picture:
             np.testing.assert_array_equal(np.asarray(picture), draw_tumour(raw, output["found"], output["true"]))
