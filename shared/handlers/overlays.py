@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import shutil
+import weakref
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 import ignite.distributed as idist
@@ -48,14 +50,14 @@ class Overlays:
 
     def start(self, engine: Workflow) -> None:
         """Forget the pictures of an earlier run."""
-        self.waiting, self.pictures = TemporaryDirectory(prefix="overlays_"), {}
+        self.pictures, self.waiting = {}, Path(mkdtemp(prefix="overlays_"))
+        self.clear = weakref.finalize(self, shutil.rmtree, self.waiting, ignore_errors=True)  # at the latest on exit
 
     def draw(self, engine: Workflow) -> None:
         """Draw the case just seen. Which are kept is known at the end only, so all wait in a folder."""
         for item, output in zip(engine.state.batch, engine.state.output, strict=True):
-            file = Path(self.waiting.name) / f"{len(self.pictures)}.png"
+            file = self.pictures.setdefault(item["id"], self.waiting / f"{len(self.pictures)}.png")
             Image.fromarray(self.picture(item, output)).save(file, compress_level=1)
-            self.pictures[item["id"]] = file
 
     def picture(self, item: dict[str, Any], output: dict[str, Any]) -> np.ndarray:
         """Draw a case; uint8 (H, W, 3)."""
@@ -68,8 +70,10 @@ class Overlays:
 
     def write(self, engine: Workflow) -> None:
         """Write the overlays of the three cases on the first process, wherever they were drawn."""
-        with self.waiting:
+        try:
             self._write(engine)
+        finally:
+            self.clear()
 
     def _write(self, engine: Workflow) -> None:
         scores = case_scores(engine, string_list_all_gather(list(self.pictures)))
