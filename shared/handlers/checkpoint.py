@@ -76,7 +76,8 @@ class Checkpoint:
         self.early_stop = early_stop
         self.best: dict[str, float] = {"metric": math.nan, "epoch": 0}
         self.unsaved: dict[str, Any] | None = None
-        self.old_handler: Any = None
+        self.old_handlers: dict[int, Any] = {}
+        self.ending: BaseException | None = None
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
@@ -84,6 +85,7 @@ class Checkpoint:
             return iteration % engine.state.epoch_length == 0
 
         engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.end_if_told)
         if is_group():
             engine.add_event_handler(Events.ITERATION_COMPLETED(event_filter=is_last), self.share_buffers)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.finish_epoch)
@@ -93,7 +95,7 @@ class Checkpoint:
     def start(self, engine: Workflow) -> None:
         """Load the newest state when asked to; the trainer then goes on with the epoch after it."""
         if threading.current_thread() is threading.main_thread():
-            self.old_handler = signal.signal(signal.SIGTERM, _end_process)
+            self._take_signals()
         states = from_first(self._states()) if self.resume else []
         if states:
             state = self._load(states)
@@ -117,6 +119,11 @@ class Checkpoint:
             reason = " ".join(str(error).split())[:300]
             raise UserError(f"resume: {states[-1]} cannot be loaded ({reason}); {remedy}") from error
         return state
+
+    def end_if_told(self, engine: Workflow) -> None:
+        """End the run if what a signal raised got lost, as it does in a callback of Python's own."""
+        if self.ending is not None:
+            raise self.ending
 
     def share_buffers(self, engine: Workflow) -> None:
         """Give all processes the first one's buffers; its parameters they have."""
@@ -157,7 +164,7 @@ class Checkpoint:
         except (OSError, RuntimeError) as second:  # of the disk and of PyTorch; the first error is the one to tell
             self.logger.error("the last epoch could not be saved: %s", message_behind(second) or second)
         finally:
-            self._give_back_signal()
+            self._give_back_signals()
         if engine.state.epoch and (states := self._states()):  # else what there is could not be loaded
             self.logger.info(
                 "stopped; to go on repeat the command with --output_dir %s --resume True (it has %s)",
@@ -168,14 +175,23 @@ class Checkpoint:
 
     def finish(self, engine: Workflow) -> None:
         """Wait until the first process has written, for all read ``model.pt`` next."""
-        self._give_back_signal()
+        self._give_back_signals()
         idist.barrier()
 
-    def _give_back_signal(self) -> None:
-        """Give SIGTERM back to whom it belonged."""
-        if self.old_handler is not None:
-            signal.signal(signal.SIGTERM, self.old_handler)
-            self.old_handler = None
+    def _take_signals(self) -> None:
+        self.ending = None
+        self.old_handlers[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._end)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a run in the background ignores it
+            self.old_handlers[signal.SIGINT] = signal.signal(signal.SIGINT, self._end)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self.ending = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
+        raise self.ending
+
+    def _give_back_signals(self) -> None:
+        """Give the signals back to whom they belonged."""
+        while self.old_handlers:
+            signal.signal(*self.old_handlers.popitem())
 
     def _save_network(self) -> None:
         if not is_first():
@@ -213,7 +229,3 @@ class Checkpoint:
 
     def _states(self) -> list[Path]:
         return sorted(self.folder.glob("epoch_*.pt"))
-
-
-def _end_process(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)

@@ -57,6 +57,33 @@ def test_the_newest_two_states_at_the_interval_and_at_the_end(tmp_path):
     assert saved(tmp_path) == ["epoch_00006.pt", "epoch_00007.pt"]
 
 
+@pytest.mark.parametrize(("number", "ending"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_that_a_callback_swallows_ends_the_run_all_the_same(tmp_path, monkeypatch, number, ending):
+    """As Python does with what is raised while it frees an object."""
+    seen = []
+
+    def swallow(engine):
+        seen.append(engine.state.epoch)
+        if engine.state.epoch == 2:
+            with pytest.raises(ending):
+                signal.raise_signal(number)
+
+    def attach_after(handler, engine):
+        engine.add_event_handler(Events.ITERATION_STARTED, swallow)
+        attach(handler, engine)
+
+    attach = Checkpoint.attach
+    monkeypatch.setattr(Checkpoint, "attach", attach_after)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(ending):
+            run(tmp_path, [0.1] * 3, interval=10)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (seen, saved(tmp_path)) == ([1, 2], ["epoch_00001.pt"])
+
+
 def test_resume_goes_on_with_the_weights_and_the_best_so_far(tmp_path):
     run(tmp_path, [0.1, 0.9, 0.2, 0.3], epochs=3)
     trainer, weight = run(tmp_path, [0, 0, 0, 0.5, 0.6], resume=True)
