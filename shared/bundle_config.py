@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from monai.bundle import ConfigParser
 
-from .errors import UserError
+from .errors import UserError, in_short
 
 __all__ = ["read_bundle"]
 
@@ -57,7 +56,7 @@ def _name_unreadable(files: Sequence[Path]) -> None:
         try:
             ConfigParser.load_config_file(str(file))
         except Exception as error:
-            reason = textwrap.shorten(str(error), 150, placeholder=" ...")
+            reason = in_short(error)
             raise UserError(
                 f"{file}: not read as a configuration ({reason}); mend it, in JSON (.json) or YAML (.yaml)"
             ) from error

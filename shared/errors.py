@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-__all__ = ["FULL", "UserError", "chain_of", "message_behind", "user_error_behind"]
+__all__ = ["FULL", "UserError", "chain_of", "in_short", "message_behind", "user_error_behind"]
 
 # What may be wrong with a place that a person has named, and what to do.
 FULL = dict.fromkeys((errno.EDQUOT, errno.EFBIG, errno.ENOSPC), "free some space, or name a place on another disk")
@@ -50,6 +50,11 @@ def user_error_behind(error: BaseException | None) -> UserError | None:
     return UserError(told[1]) if told else None
 
 
+def in_short(error: BaseException) -> str:
+    """What an error says, on one line of 150 letters at most."""
+    return textwrap.shorten(str(error), 150, placeholder=" ...")
+
+
 def message_behind(error: BaseException) -> str | None:
     """What to tell the person about an error in one line, None if it is a bug, which needs its traceback.
 
@@ -62,7 +67,7 @@ def message_behind(error: BaseException) -> str | None:
             break
         if isinstance(each, OSError) and (remedy := (PLACES if each.filename else FULL).get(each.errno or 0)):
             return f"{each.filename or 'the disk'}: {each.strerror}; {remedy}"
-        for told in (MACHINE[kind.__name__] for kind in type(each).__mro__ if kind.__name__ in MACHINE):
-            return told.format(textwrap.shorten(str(each), 150, placeholder=" ..."))
+        if told := next((MACHINE[kind.__name__] for kind in type(each).__mro__ if kind.__name__ in MACHINE), None):
+            return told.format(in_short(each))
     mistake = user_error_behind(error)
     return str(mistake) if mistake else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..errors import UserError, message_behind
+from ..errors import UserError, in_short, message_behind
 from .knobs import check_knobs
 from .options import check_options, is_command_line, parse_options
 from .processes import fails_first, is_first, is_group
@@ -71,7 +70,7 @@ def check_device(device: torch.device | str) -> torch.device:
         if kind.type == "cuda" and is_group():  # where processes exchange what they know
             torch.cuda.set_device(kind)
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:
-        reason = textwrap.shorten(str(error), 150, placeholder=" ...")
+        reason = in_short(error)
         raise UserError(f"device: {device} cannot be used ({reason}); try --device cpu") from error
     if kind.type not in ("cpu", "cuda"):  # Apple's has no float64, in which scores are computed
         raise UserError(f"device: {device} is neither cpu nor cuda; try --device cpu")

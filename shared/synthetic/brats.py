@@ -89,7 +89,7 @@ def synthesize(output: str | Path, cases: int = 8, seed: int = 0, size: str = "2
     check_options(cases, seed)
     shape = _parse_size(size)
     ids = []
-    with atomic_folder(Path(output).resolve()) as part:
+    with atomic_folder(Path(output)) as part:
         for number in tqdm(range(cases), "synthesize", unit="head", disable=None):
             id_ = f"BraTS19_SYN{seed}_{number + 1:03d}_1"
             folder = part / ("LGG" if _is_low(number) else "HGG") / id_

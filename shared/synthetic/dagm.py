@@ -74,7 +74,7 @@ def synthesize(
         raise UserError(f"class_id: {class_id} is not one of 1..{max(FAMILIES)}")
     shape = parse_size(size, SMALLEST_SIDE)
     names = []
-    with atomic_folder(Path(output).resolve()) as part:
+    with atomic_folder(Path(output)) as part:
         lines = {half: ["1"] for half in HALVES[:cases]}
         for half in lines:
             (part / f"Class{class_id}" / half / "Label").mkdir(parents=True)

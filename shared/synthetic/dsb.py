@@ -58,8 +58,7 @@ def synthesize(output: str | Path, cases: int = 40, seed: int = 0, size: str | N
     """
     check_options(cases, seed)
     shape = None if size is None else parse_size(size, SMALLEST_SIDE)
-    output = Path(output).resolve()
-    with atomic_folder(output) as part:
+    with atomic_folder(Path(output)) as part:
         return [_write_case(part, seed, number, shape) for number in tqdm(range(cases), "synthesize", disable=None)]
 
 

@@ -43,7 +43,7 @@ def synthesize(output: str | Path, cases: int = 60, seed: int = 0) -> list[str]:
     check_options(cases, seed)
     random = np.random.default_rng(seed)
     names = []
-    with atomic_folder(Path(output).resolve()) as part:
+    with atomic_folder(Path(output)) as part:
         for name in ("images", "masks"):
             (part / name).mkdir()
         for number in tqdm(range(cases), "synthesize", disable=None):
