@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from monai.inferers import Inferer
 
+from ..errors import UserError
 from .engine import ENGINES, with_engine
+from .network_call import NetworkCall
 
 __all__ = ["PrecisionInferer", "bfloat16_is_fast"]
 
@@ -37,8 +40,11 @@ class PrecisionInferer(Inferer):
             convolutions in TF32 on GPUs from Ampere on, as TensorFlow does.
         engine: ``"eager"``, ``"auto"``, ``"openvino"`` or ``"compile"``, for inference, as ``with_engine`` tells.
 
+    Nothing that is not finite goes into the network, and what comes out infinite becomes NaN, which handlers refuse.
+
     Raises:
         ValueError: ``amp`` or ``engine`` is none of these.
+        UserError: in a call, the image is not finite.
 
     Shape:
         As the wrapped inferer; lists, tuples and dictionaries of outputs are kept, each element as float32.
@@ -61,15 +67,18 @@ class PrecisionInferer(Inferer):
         def in_precision(x: torch.Tensor, *more: Any, **options: Any) -> Any:
             # A MetaTensor would carry its metadata through every layer; the network needs the numbers only.
             plain = x.as_tensor() if hasattr(x, "as_tensor") else x
+            if not torch.isfinite(plain).all():
+                raise UserError("image: its values are not finite; no network computes anything from such")
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
                 return _to_float32(run(plain, *more, **options))
 
-        return self.inferer(inputs, in_precision, *args, **kwargs)
+        return self.inferer(inputs, NetworkCall(in_precision, network), *args, **kwargs)
 
 
 def _to_float32(output: Any) -> Any:
     if isinstance(output, torch.Tensor):
-        return output.float()
+        values = output.float()
+        return values if values.requires_grad else torch.nan_to_num_(values, math.nan, math.nan, math.nan)
     if isinstance(output, dict):
         return {key: _to_float32(value) for key, value in output.items()}
     return type(output)(_to_float32(value) for value in output)

@@ -105,4 +105,7 @@ def _read_state(option: str, path: str | Path) -> Any:
     state = content.get("model", content.get("network", content)) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise UserError(f"{option}: {path} holds no weights of a network; {remedy}")
+    for name, value in state.items():
+        if not torch.isfinite(value).all():
+            raise UserError(f"{option}: {path} is damaged, its {name} is not finite; {remedy}")
     return state

@@ -1,5 +1,6 @@
 """MONAI dictionary transforms."""
 
+from .check_finite import CheckFinited
 from .class_masks import ClassMasksd
 from .drop_lone_oedema import DropLoneOedemad
 from .eight_bit_modalities import EightBitModalitiesd
@@ -16,6 +17,7 @@ from .split_nuclei import SplitNucleid
 from .tumour_labels import TumourLabelsd
 
 __all__ = [
+    "CheckFinited",
     "ClassMasksd",
     "DropLoneOedemad",
     "EightBitModalitiesd",
