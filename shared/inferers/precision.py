@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from monai.inferers import Inferer
 from ..errors import UserError
 from .engine import ENGINES, with_engine
 from .network_call import NetworkCall
+from .true_gradients import TrueGradients
 
 __all__ = ["PrecisionInferer", "bfloat16_is_fast"]
 
@@ -30,8 +32,8 @@ class PrecisionInferer(Inferer):
     """Wraps an inferer so that each call of the network runs under autocast and returns float32.
 
     Sliding windows, blending, loss and metrics stay outside and in float32. bfloat16 has the range of float32, so
-    training needs no gradient scaler. MONAI's own ``amp`` arguments of trainer and evaluator are fixed to CUDA and stay
-    off.
+    training needs no gradient scaler; a convolution whose gradient the CPU gets wrong in it computes in float32.
+    MONAI's own ``amp`` arguments of trainer and evaluator are fixed to CUDA and stay off.
 
     Args:
         inferer: any MONAI inferer; it decides how the picture is cut and blended.
@@ -69,7 +71,8 @@ class PrecisionInferer(Inferer):
             plain = x.as_tensor() if hasattr(x, "as_tensor") else x
             if not torch.isfinite(plain).all():
                 raise UserError("image: its values are not finite; no network computes anything from such")
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+            tried = TrueGradients() if low and device.type == "cpu" and torch.is_grad_enabled() else nullcontext()
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low), tried:
                 return _to_float32(run(plain, *more, **options))
 
         return self.inferer(inputs, NetworkCall(in_precision, network), *args, **kwargs)
