@@ -21,7 +21,6 @@ from ..atomic import atomic_path
 from ..bundle_config import read_bundle
 from ..errors import UserError, user_error_behind
 from ..metrics.agreement import LEAST_DICE, MOST_DIFFERENCE, MOST_SHIFT, Agreement
-from ..runs import load_checkpoint
 
 __all__ = ["export_onnx"]
 
@@ -77,12 +76,13 @@ def export_onnx(
     _need("onnx", "onnxscript", *(["onnxruntime"] if check else []))
     knobs = dict(knobs or {})
     parser = _configuration(bundle, overlays, knobs)
-    network = parser.get_parsed_content("network_def")
-    load_checkpoint(checkpoint or parser.get_parsed_content("checkpoint"), network)
-    network.eval()
+    if checkpoint is not None:
+        parser["checkpoint"] = str(checkpoint)
+    network = parser.get_parsed_content("networks")[0].eval()
 
     image = parser["_meta_::network_data_format::inputs::image"]
-    channels, dimensions = knobs.get("channels", image["num_channels"]), len(image["spatial_shape"])
+    dimensions = len(image["spatial_shape"])
+    channels = parser.get_parsed_content("channels") if "channels" in parser else image["num_channels"]
     example = torch.rand(2, channels, *EXAMPLE[:dimensions])
     examples = _pictures(parser, pictures, output) if pictures is not None else _blobs(image, channels)
     model = _converted(network, example)
