@@ -1,7 +1,8 @@
-# make demo   trains a small model on synthetic nuclei and shows what it finds (three minutes on two cores, installation apart)
-# make test   ruff, mypy, pytest
-# make lint   ruff and mypy only
-# PYTHON      the Python to build .venv with, 3.11 or newer
+# make demo       trains a small model on synthetic nuclei and shows what it finds (three minutes on two cores, installation apart)
+# make test       ruff, mypy, pytest (five minutes on two cores)
+# make test-all   the slow tests too: several processes, packed bundles elsewhere, memory, the demo; no tool may be missing
+# make lint       ruff and mypy only
+# PYTHON          the Python to build .venv with, 3.11 or newer
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +10,7 @@ DEMO := demo
 BUNDLE := bundles/unet_dsb
 export MONAI_FAIL_ON_DUPLICATE_CONFIG := 1
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint pytest pytest-all clean
 .DELETE_ON_ERROR:
 
 # The stamp is written last, so an installation that was interrupted is taken up again.
@@ -19,8 +20,15 @@ export MONAI_FAIL_ON_DUPLICATE_CONFIG := 1
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements$(if $(filter dev,$*),-dev).txt
 	@touch $@
 
-test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+test: .venv/installed-dev
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+test-all: .venv/installed-dev
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest-all
+	@$(MAKE) --no-print-directory demo
+
+pytest pytest-all: .venv/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(filter pytest-all,$@),--all)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from monai.bundle import ConfigWorkflow
+from starting import WARM, Command
 
 ROOT = Path(__file__).resolve().parents[1]
 FEATURES = [4, 4, 8, 8, 8]
@@ -52,12 +51,12 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-def run_python(folder, *words, env=None):
+def run_python(folder, *words, env=None, fresh=not WARM):
     """Run Python with these words in ``folder``; it must succeed. Returns what it prints."""
-    command = [sys.executable, *map(str, words)]
-    run = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
-    assert run.returncode == 0, run.stderr[-3000:]
-    return run.stdout
+    command = Command(*words, folder=folder, env=env, fresh=fresh)
+    out, err = command.communicate()
+    assert command.returncode == 0, err[-3000:]
+    return out
 
 
 def run_command(folder, *words):

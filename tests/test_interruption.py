@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 import torch
 from running import FEATURES, ROOT
+from starting import LIMIT, Command
 
 EPOCHS = 3
 
@@ -21,9 +20,9 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
-def start(nuclei, output, *more, features=FEATURES, **options):
+def start(nuclei, output, *more, features=FEATURES, program=("-m", "monai.bundle")):
     config = str(ROOT / "bundles" / "unet_dsb" / "configs" / "train.json")
-    words = [sys.executable, "-m", "monai.bundle", "run", "training", "--config_file", config]
+    words = [*program, "run", "training", "--config_file", config]
     words += [
         "--bundle_root",
         str(ROOT / "bundles" / "unet_dsb"),
@@ -34,38 +33,24 @@ def start(nuclei, output, *more, features=FEATURES, **options):
     ]
     words += ["--epochs", str(EPOCHS), "--val_interval", "1", "--batch_size", "2", "--device", "cpu"]
     words += ["--network_def::features", str(features), *more]
-    return subprocess.Popen(
-        words,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        **options,
-    )
+    return Command(*words, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
 def finish(process):
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate()
     assert process.returncode == 0, err[-3000:]
 
 
-def rows(table):
-    return table.read_text().splitlines() if table.exists() else []
-
-
-def wait_for(process, path):
-    for _ in range(6000):
-        if path.exists():
-            return
-        assert process.poll() is None, process.stderr.read()[-3000:]
+def wait_for(process, is_there):
+    end = time.monotonic() + LIMIT
+    while not is_there():
+        assert process.poll() is None and time.monotonic() < end, process.communicate()[1][-3000:]
         time.sleep(0.01)
-    raise TimeoutError(path)
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(nuclei, tmp_path_factory):
-    output = tmp_path_factory.mktemp("uninterrupted") / "run"
-    finish(start(nuclei, output))
-    return output
+def uninterrupted(nuclei, once):
+    return once("nuclei_uninterrupted", lambda folder: finish(start(nuclei, folder / "run"))) / "run"
 
 
 def assert_equal_runs(run, expected):
@@ -79,7 +64,7 @@ def assert_equal_runs(run, expected):
 def test_killed_at_any_moment_and_resumed(nuclei, uninterrupted, tmp_path, landmark):
     run = tmp_path / "run"
     process = start(nuclei, run)
-    wait_for(process, run / landmark)
+    wait_for(process, (run / landmark).exists)
     process.kill()
     process.communicate()
     (run / "checkpoints").mkdir(exist_ok=True)
@@ -88,49 +73,76 @@ def test_killed_at_any_moment_and_resumed(nuclei, uninterrupted, tmp_path, landm
     assert_equal_runs(run, uninterrupted)
 
 
-def test_killed_while_a_checkpoint_is_written(nuclei, tmp_path):
-    run, expected = tmp_path / "run", tmp_path / "expected"
-    options = {"features": [32, 64, 128, 256, 512]}  # 94 MB a checkpoint: long enough to be met in the writing
-    finish(start(nuclei, expected, "--epoch_length", "1", **options))
-    process = start(nuclei, run, "--epoch_length", "1", **options)
-    wait_for(process, run / "checkpoints" / "epoch_00001.pt")
-    while not (half := list(run.glob("checkpoints/.*.part.pt"))) or half[0].stat().st_size == 0:
-        assert process.poll() is None, process.stderr.read()[-3000:]
-    process.kill()
+# A moment is met on a machine of any load if the run itself waits in it. What stands in front of the command line:
+KILLED_IN_WRITING = """
+import io, os, signal, torch
+
+def half(content, file, save=torch.save):
+    if content.get("epoch") != 2:
+        return save(content, file)
+    save(content, whole := io.BytesIO())
+    file.write(whole.getvalue()[:10_000])
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+torch.save = half
+"""
+HELD_IN_EPOCH_3 = """
+import time
+from ignite.engine import Events
+from monai.engines import SupervisedTrainer
+
+def hold():
+    print("held", flush=True)
+    time.sleep(300)
+
+def run(trainer, run=SupervisedTrainer.run):
+    trainer.add_event_handler(Events.ITERATION_STARTED(once=1 + 2 * trainer.state.epoch_length), hold)
+    run(trainer)
+
+SupervisedTrainer.run = run
+"""
+FULL_DISK = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+"""
+COMMAND_LINE = 'import runpy\nrunpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)\n'
+
+
+def test_killed_while_a_checkpoint_is_written(nuclei, uninterrupted, tmp_path):
+    run = tmp_path / "run"
+    process = start(nuclei, run, program=("-c", KILLED_IN_WRITING + COMMAND_LINE))
     process.communicate()
-    if (run / "checkpoints" / "epoch_00002.pt").exists():
-        pytest.skip("this machine wrote the checkpoint before it could be met in the writing")
-    finish(start(nuclei, run, "--epoch_length", "1", "--resume", "True", **options))
-    assert_equal_runs(run, expected)
+    assert process.returncode == -signal.SIGKILL
+    (half,) = run.glob("checkpoints/.*.part.pt")
+    assert half.stat().st_size == 10_000
+    assert [file.name for file in run.glob("checkpoints/epoch*")] == ["epoch_00001.pt"]
+    finish(start(nuclei, run, "--resume", "True"))
+    assert_equal_runs(run, uninterrupted)
     assert not list(run.glob("checkpoints/.*"))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
 def test_a_polite_end_saves_what_the_interval_left_unsaved(nuclei, uninterrupted, tmp_path, number, code):
     run = tmp_path / "run"
-    process = start(nuclei, run, "--checkpoint_interval", "10")
-    table, picture = run / "curves.csv", run / "curves.png"
-    # Until the second epoch's are both there: the state of the first is held, and nobody draws.
-    while len(rows(table)) < 3 or picture.stat().st_mtime_ns < table.stat().st_mtime_ns:
-        assert process.poll() is None, process.communicate()[1][-3000:]
-        time.sleep(0.01)
+    process = start(nuclei, run, "--checkpoint_interval", "10", program=("-c", HELD_IN_EPOCH_3 + COMMAND_LINE))
+    wait_for(process, lambda: "held" in process.printed()[0])
+    assert not list(run.glob("checkpoints/*"))
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == code, err[-3000:]
     assert "Traceback" not in err
     assert "--resume True" in err.splitlines()[-1]
+    assert [file.name for file in run.glob("checkpoints/*")] == ["epoch_00002.pt"]
     finish(start(nuclei, run, "--resume", "True"))
     assert_equal_runs(run, uninterrupted)
 
 
 def test_a_full_disk_is_one_line(nuclei, tmp_path):
-    resource = pytest.importorskip("resource", reason="a limit for files stands in for a full disk")
-
-    def limit():  # between model.pt and a checkpoint, which holds the optimiser's moments too
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
-    process = start(nuclei, tmp_path / "run", preexec_fn=limit)
-    _, err = process.communicate(timeout=300)
+    """A limit for files stands for it: between model.pt and a checkpoint, which holds the optimiser's moments too."""
+    pytest.importorskip("resource")
+    process = start(nuclei, tmp_path / "run", program=("-c", FULL_DISK + COMMAND_LINE))
+    _, err = process.communicate()
     assert (process.returncode, "Traceback" in err) == (1, False), err[-3000:]
     place = tmp_path / "run" / "checkpoints" / "epoch_00001.pt"
     assert err.splitlines()[-1].startswith(f"error: {place}: File too large; free some space, or name a place on")

@@ -75,7 +75,7 @@ def test_a_command_of_ours_has_these_options(line):
     has_these_options(line)
 
 
-@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+@pytest.mark.skipif(not shutil.which("make"), reason="apt-get install make")
 def test_the_commands_of_make_demo_have_these_options(monkeypatch):
     monkeypatch.chdir(ROOT)
     shown = subprocess.run(["make", "-n", "demo"], capture_output=True, text=True, check=True).stdout

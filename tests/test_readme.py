@@ -3,17 +3,15 @@
 import csv
 import itertools
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 from running import FEATURES, ROOT, run_python
+from starting import Command
 
 from shared.cli import main
 from shared.deploy.card import read_card
@@ -72,12 +70,10 @@ def test_the_commands_of_the_readme(workplace):
     for command in commands():
         if command.startswith(SETUP):
             continue
-        words = [sys.executable, *made_small(command)[1:]]
-        run = subprocess.run(
-            words, cwd=workplace, env=os.environ, capture_output=True, text=True, timeout=300, check=False
-        )
-        assert run.returncode == 0, f"{command}\n{run.stderr[-3000:]}"
-        assert "Traceback" not in run.stderr
+        run = Command(*made_small(command)[1:], folder=workplace)
+        _, err = run.communicate()
+        assert run.returncode == 0, f"{command}\n{err[-3000:]}"
+        assert "Traceback" not in err
         done.append(command)
     assert len(done) == 8
     has_what_the_commands_of_monai_write(workplace)
@@ -158,13 +154,12 @@ def test_the_page_of_knobs_has_all_of_them_and_no_other():
 
 def test_a_mistake_on_monai_s_command_line_is_one_line(workplace):
     config = str(ROOT / "bundles" / "unet_dsb" / "configs" / "train.json")
-    words = [sys.executable, "-m", "monai.bundle", "run", "--config_file", config, "--leanring_rate", "3"]
-    run = subprocess.run(words, cwd=workplace, capture_output=True, text=True, timeout=120, check=False)
+    words = ["-m", "monai.bundle", "run", "--config_file", config, "--leanring_rate", "3"]
+    run = Command(*words, folder=workplace)
+    _, err = run.communicate()
     assert run.returncode == 1
-    assert "Traceback" not in run.stderr
-    assert run.stderr.splitlines()[-1].startswith(
-        "error: --leanring_rate: no such option; did you mean --learning_rate?"
-    )
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("error: --leanring_rate: no such option; did you mean --learning_rate?")
     assert not (workplace / "runs").exists()
 
 

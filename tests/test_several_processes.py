@@ -77,6 +77,7 @@ def trained(pictures, tmp_path_factory):
     return run, err
 
 
+@pytest.mark.slow
 def test_all_is_written_and_said_once(trained):
     run, err = trained
     assert {path.name for path in run.iterdir()} == {
@@ -92,6 +93,7 @@ def test_all_is_written_and_said_once(trained):
     assert err.count("evaluate: dice") == 1
 
 
+@pytest.mark.slow
 def test_one_process_repeats_the_scores_and_those_of_validation(trained, pictures, tmp_path):
     run, _ = trained
     options = SMALL | {"dataset_dir": pictures, "output_dir": tmp_path, "checkpoint": run / "model.pt"}
@@ -103,6 +105,7 @@ def test_one_process_repeats_the_scores_and_those_of_validation(trained, picture
     assert json.loads((tmp_path / "validation" / "summary.json").read_text())["dice"] == pytest.approx(best, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_defects_are_scored_as_by_one_process(defects, tmp_path):
     """Weights drawn at random; they tell as much as any."""
     config = ConfigParser.load_config_file(str(ROOT / "bundles" / "unet_industrial" / "configs" / "train.json"))
@@ -121,6 +124,7 @@ def test_defects_are_scored_as_by_one_process(defects, tmp_path):
     assert record["data"]["cases"] == sum(case["fold"] == fold for case in cases)
 
 
+@pytest.mark.slow
 def test_tumours_are_learned_in_equal_shares_and_scored_as_by_one_process(heads, tmp_path):
     """Of three cases two for each process, which is one step; one case is in both shares."""
     small = {"dataset_dir": heads, "patch_size": [32, 32, 32]}
@@ -137,6 +141,7 @@ def test_tumours_are_learned_in_equal_shares_and_scored_as_by_one_process(heads,
     assert_same_scores(tmp_path / "run", tmp_path / "single" / "fold_0")
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_exactly_and_a_mistake_that_one_process_meets_ends_both(trained, pictures, tmp_path):
     run, _ = trained
     resumed = tmp_path / "resumed"

@@ -34,11 +34,9 @@ def segment(cases, output, checkpoint, configs=("inference",), **options):
 
 
 @pytest.fixture(scope="module")
-def trained(heads, tmp_path_factory):
+def trained(heads, once):
     """Two epochs, through the whole of ``run training``."""
-    output = tmp_path_factory.mktemp("trained") / "run"
-    train(heads, output, epochs=2)
-    return output
+    return once("heads_trained", lambda folder: train(heads, folder / "run", epochs=2)) / "run"
 
 
 def raw_cases(heads):

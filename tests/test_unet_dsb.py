@@ -23,11 +23,9 @@ def train(nuclei, output, **options):
 
 
 @pytest.fixture(scope="module")
-def trained(nuclei, tmp_path_factory):
+def trained(nuclei, once):
     """Two epochs, through the whole of ``run training``."""
-    output = tmp_path_factory.mktemp("trained") / "run"
-    train(nuclei, output, epochs=2)
-    return output
+    return once("nuclei_trained", lambda folder: train(nuclei, folder / "run", epochs=2)) / "run"
 
 
 def test_training_leaves_everything_a_run_should(trained, nuclei):

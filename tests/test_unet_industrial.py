@@ -20,10 +20,12 @@ THRESHOLDS = ("0.05", "0.125", "0.25", "0.5", "0.75", "0.85", "0.95", "0.99")
 
 
 @pytest.fixture(scope="module")
-def trained(defects, tmp_path_factory):
-    output = tmp_path_factory.mktemp("trained") / "run"
-    run_bundle("unet_industrial", ["train"], "training", **TRAINING | {"dataset_dir": defects, "output_dir": output})
-    return output
+def trained(defects, once):
+    def train(folder):
+        options = TRAINING | {"dataset_dir": defects, "output_dir": folder / "run"}
+        run_bundle("unet_industrial", ["train"], "training", **options)
+
+    return once("defects_trained", train) / "run"
 
 
 def test_training_scores_the_fold_held_out_by_every_figure(trained, defects):

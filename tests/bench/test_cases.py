@@ -94,7 +94,7 @@ def test_no_more_cases_are_read_than_steps_need(pictures):
     assert result["cases"] == 2
 
 
-@pytest.mark.skipif(not openvino_is_there(), reason="OpenVINO is not installed")
+@pytest.mark.skipif(not openvino_is_there(), reason="pip install openvino")
 def test_engines_for_all_sizes_are_made_before_the_clock_starts(pictures, monkeypatch):
     made, before = [], []
 

@@ -56,7 +56,7 @@ def test_seed_decides_and_order_does_not() -> None:
 
 
 def test_as_even_as_scikit_learn() -> None:
-    model_selection = pytest.importorskip("sklearn.model_selection")
+    model_selection = pytest.importorskip("sklearn.model_selection", reason="pip install scikit-learn")
     draw = random.Random(3)
     groups = [f"g{draw.randrange(70)}" for _ in range(200)]
     stratum_of = {group: draw.choices("abc", [6, 3, 1])[0] for group in sorted(set(groups))}

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pytest
 import torch
 from packing import BUNDLES, package_of
 from PIL import Image
 from running import FEATURES, run_python
+
+pytestmark = pytest.mark.slow
 
 # Run with -c in front of a test's own lines: Python as if the packages named first had never been installed.
 WITHOUT = """
@@ -36,7 +39,7 @@ OPTIONAL = "shared,itk,openvino,onnx,onnxruntime,onnxscript"
 
 def run_without(packages, script, folder, *words):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return run_python(folder, "-c", WITHOUT + script, packages, *words, env=environment)
+    return run_python(folder, "-c", WITHOUT + script, packages, *words, env=environment, fresh=True)
 
 
 TINY = {

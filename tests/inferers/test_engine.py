@@ -4,7 +4,6 @@ import copy
 import logging
 import os
 import re
-import subprocess
 import sys
 
 import numpy as np
@@ -14,26 +13,31 @@ from monai.inferers import SimpleInferer, SlidingWindowInferer
 from monai.networks import nets
 from PIL import Image
 from running import FEATURES, SMALL, run_bundle
+from starting import Command
 from torch.utils import _pytree as pytree
 
 from shared.errors import UserError, message_behind
 from shared.inferers import PrecisionInferer, TiledInferer, engine, openvino_engine, with_engine
 from shared.networks import NestedUNet, SubpixelUNet, TinyUNet, UNet
 
-pytestmark = pytest.mark.skipif(not openvino_engine.openvino_is_there(), reason="OpenVINO is not installed")
+pytestmark = pytest.mark.skipif(not openvino_engine.openvino_is_there(), reason="pip install openvino")
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def entries(tmp_path, monkeypatch):
-    """An empty cache, on the disk and in memory; what lists its entries."""
+    """An empty cache; what lists its entries."""
     monkeypatch.setenv("SEGMENTATION_BUNDLES_CACHE", str(tmp_path / "cache"))
-    forget(monkeypatch)
     return lambda: sorted((tmp_path / "cache" / "openvino").glob("[!.]*"))
 
 
+@pytest.fixture(autouse=True)
+def memory(monkeypatch):
+    """As a new process begins."""
+    forget(monkeypatch)
+
+
 def forget(monkeypatch):
-    """What a new process begins with."""
     monkeypatch.setattr(engine, "_recent", engine._Recent())
     monkeypatch.setattr(engine, "_refused", set())
 
@@ -223,10 +227,10 @@ def test_a_second_process_uses_the_cache_and_reports_to_nobody(entries, tmp_path
     home = tmp_path / "home"
     home.mkdir()
     environment = {**os.environ, "HOME": str(home)}
-    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert float(run.stdout) == pytest.approx(found.double().sum().item())
-    assert f"taken from {entries()[0]}" in run.stderr
-    assert "converted for" not in run.stderr
+    out, err = Command("-c", program, env=environment).communicate()
+    assert float(out) == pytest.approx(found.double().sum().item())
+    assert f"taken from {entries()[0]}" in err
+    assert "converted for" not in err
     assert len(entries()) == 1
     assert not (home / "intel").exists()  # where OpenVINO's reports keep the name they give to the user
 

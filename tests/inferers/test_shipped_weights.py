@@ -51,7 +51,7 @@ def probabilities(inferer, network, pictures, amp, engine):
 def test_low_precision_gives_the_masks_and_probabilities_of_float32(shipped, engine):
     name, compute, exact = shipped
     if engine == "openvino" and not openvino_is_there():
-        pytest.skip("OpenVINO is not installed")
+        pytest.skip("pip install openvino")
     if name == "unet3d_brats" and engine == "eager" and not bfloat16_is_fast(torch.device("cpu")):
         pytest.skip("two minutes on a processor that has no bfloat16; amp: auto does not take it there")
     fast = compute(amp=True, engine=engine)
