@@ -27,7 +27,7 @@ from .trained_run import TrainedRun, evaluate_run, read_run, refuse_learned
 __all__ = ["half_precision", "release_run"]
 
 LARGEST_MB = 25.0
-TRAINED_FOR = ("spacing", "patch_size")  # knobs of a run that its weights are used with
+TRAINED_FOR = ("spacing", "patch_size", "min_area")  # knobs of a run that its weights are used with
 UNCALIBRATED = 0.5  # threshold of weights that nobody has chosen one for
 VERSION = re.compile(r"(\d+)\.(\d+)\.\d+")
 PROSE = "docs/README.md, docs/data_license.txt and the texts in configs/metadata.json"
@@ -66,9 +66,9 @@ def release_run(
     Writes ``models/model.pt`` in half precision, evaluates exactly that file with the bundle's ``evaluate.json`` on the
     fold that the run held out, and writes what came out to ``results/<bundle>/shipped``, to ``metadata.json`` (figures,
     version, changelog) and between the marks of the model card ``docs/README.md``, see ``Card``. A run brings its
-    threshold along, with the curve if it has been calibrated, and one on volumes the size of voxels and windows: the
-    weights are evaluated with them, and they become those of ``train.json`` and ``inference.json``, where nothing else
-    changes.
+    threshold along, with the curve if it has been calibrated, its ``min_area``, and one on volumes the size of voxels
+    and windows: the weights are evaluated with them, and they become those of ``train.json`` and ``inference.json``,
+    where nothing else changes.
 
     Args:
         run: folder of a finished training.
