@@ -169,5 +169,6 @@ def test_the_wiring_that_stands_twice_is_the_same():
     reading = [t for t in inference["preprocessing"]["transforms"] if t["_target_"] != "CopyItemsd"]
     assert reading == [t for t in train["train"]["deterministic_transforms"] if t["keys"] != "label"]
     parts = [t for t in inference["postprocessing"]["transforms"] if "SplitNucleid" in t["_target_"]]
-    theirs = [t for t in train["evaluate"]["postprocessing"]["transforms"] if "SplitNucleid" in t["_target_"]]
-    assert [{**t, "keys": ""} for t in parts] == [{**t, "keys": ""} for t in theirs]
+    for part in ("validate", "evaluate"):
+        theirs = [t for t in train[part]["postprocessing"]["transforms"] if "SplitNucleid" in t["_target_"]]
+        assert [{**t, "keys": ""} for t in parts] == [{**t, "keys": ""} for t in theirs]

@@ -29,7 +29,13 @@ __all__ = ["half_precision", "release_run"]
 
 LARGEST_MB = 25.0
 RECIPE = "inference"  # weights of others have overlays of their own
-TRAINED_FOR = ("channels", "num_classes", "spacing", "patch_size")  # knobs of a run that its weights are used with
+TRAINED_FOR = (
+    "channels",
+    "num_classes",
+    "spacing",
+    "patch_size",
+    "min_area",
+)  # knobs of a run that its weights are used with
 UNCALIBRATED = 0.5  # threshold of weights that nobody has chosen one for
 VERSION = re.compile(r"(\d+)\.(\d+)\.\d+")
 PROSE = "docs/README.md, docs/data_license.txt and the texts in configs/metadata.json"

@@ -13,8 +13,7 @@ from ..errors import UserError
 
 __all__ = ["CheckFinited"]
 
-INPUT = "its values are not finite once they are normalised; mend the file, for example huge values that mean 'no data'"
-OUTPUT = "the network gave NaN; try --amp False, or check its weights"
+FAULT = "its values are not finite once they are normalised; mend the file, for example huge values that mean 'no data'"
 
 
 class CheckFinited(MapTransform):
@@ -22,7 +21,6 @@ class CheckFinited(MapTransform):
 
     Args:
         keys: keys of the images, which keep what MONAI notes about their files.
-        output: whether they are what a network gave, for the message.
         allow_missing_keys: leave items without the key as they are.
 
     Raises:
@@ -37,13 +35,12 @@ class CheckFinited(MapTransform):
         shared.errors.UserError: image: its values are not finite once they are normalised; ...
     """
 
-    def __init__(self, keys: KeysCollection, output: bool = False, allow_missing_keys: bool = False) -> None:
+    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.output = output
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         for key in self.key_iterator(data):
             if not torch.isfinite(data[key]).all():
                 file = getattr(data[key], "meta", {}).get("filename_or_obj", key)
-                raise UserError(f"{file}: {OUTPUT if self.output else INPUT}")
+                raise UserError(f"{file}: {FAULT}")
         return dict(data)
