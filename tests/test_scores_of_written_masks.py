@@ -6,10 +6,9 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
-import torch
 from brightness import brightness_network
 from PIL import Image
-from running import FEATURES, run_bundle, table
+from running import FEATURES, run_bundle, save_weights, table
 
 from shared.datasets import folder
 from shared.networks import SubpixelUNet, UNet
@@ -54,12 +53,12 @@ def number(row, name):
     return float(row[name] or "nan")
 
 
-def bright(network, file, channels, gain=1):
+def bright(bundle, network, file, channels, gain=1, **facts):
     """Weights that find what is bright, which on noise are many pieces of all sizes."""
     brightness_network(network, channels)
     network.get_submodule("1.final_conv" if hasattr(network, "1") else "final_conv").weight.data *= gain
-    torch.save(network.state_dict(), file)
-    return {"checkpoint": file, "network_def::features": FEATURES}
+    save_weights(bundle, network, file, **facts)
+    return {"checkpoint": file}
 
 
 @pytest.mark.parametrize("min_area", [30, 120])
@@ -85,8 +84,8 @@ def test_nuclei_of_two_classes(tmp_path, min_area, classes):
         Image.fromarray((picture[..., 0] // 100).astype(np.uint8)).save(tmp_path / "masks" / f"{name}.png")
     data = tmp_path / "data"
     folder.prepare(tmp_path / "pictures", tmp_path / "masks", data, num_folds=3, kind="classes")
-    options = bright(UNet(3, 3, FEATURES), tmp_path / "model.pt", channels=3)
-    rows, written = scored_and_written("unet_dsb", data, tmp_path, num_classes=2, min_area=min_area, **options)
+    options = bright("unet_dsb", UNet(3, 3, FEATURES), tmp_path / "model.pt", channels=3, num_classes=2)
+    rows, written = scored_and_written("unet_dsb", data, tmp_path, min_area=min_area, **options)
     found_any = set()
     for name, row in rows.items():
         found, true = pixels(written / f"{name}_class.png"), pixels(data / cases_of(data)[name]["label"])
@@ -99,7 +98,9 @@ def test_nuclei_of_two_classes(tmp_path, min_area, classes):
 
 @pytest.mark.parametrize("min_area", [30, 500])
 def test_the_nuclei_reference_keeps_its_own_figure_and_scores_the_masks(nuclei, tmp_path, min_area):
-    options = bright(UNet(3, 1, FEATURES), tmp_path / "model.pt", channels=1, gain=100)
+    options = bright(
+        "unet_dsb", UNet(3, 1, FEATURES), tmp_path / "model.pt", channels=1, gain=100, recipe="reference_inference"
+    )
     overlays = (["reference"], ["reference_inference"])
     rows, written = scored_and_written("unet_dsb", nuclei, tmp_path, overlays, min_area=min_area, **options)
     for name, row in rows.items():
@@ -113,7 +114,7 @@ def test_the_nuclei_reference_keeps_its_own_figure_and_scores_the_masks(nuclei, 
 
 @pytest.mark.parametrize("min_area", [1, 60])
 def test_defects(defects, tmp_path, min_area):
-    options = bright(SubpixelUNet(1, 1, FEATURES), tmp_path / "model.pt", channels=4)
+    options = bright("unet_industrial", SubpixelUNet(1, 1, FEATURES), tmp_path / "model.pt", channels=4)
     rows, written = scored_and_written(
         "unet_industrial", defects, tmp_path, min_area=min_area, threshold=0.9999, **options
     )

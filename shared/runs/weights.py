@@ -69,6 +69,8 @@ class Weights:
         self.states = [read_state(self.option, file) for file in self.files]
         self.descriptions: list[dict[str, Any]] = [getattr(state, "description", {}) for state in self.states]
         for file, description in zip(self.files, self.descriptions, strict=True):
+            if not isinstance(description, dict):
+                raise UserError(f"{self.option}: {file} is damaged, its description is none; name another")
             if (own := description.get("recipe", recipe)) != recipe:
                 raise UserError(f"{self.option}: {file} belongs to {own}.json, not to {recipe}.json; {OTHER}")
 

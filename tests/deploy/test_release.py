@@ -95,9 +95,10 @@ def test_a_run_on_volumes_brings_the_size_of_its_voxels_along(heads, tmp_path, m
     told = release_run("run")
     summary = json.loads((bundle / "results" / "unet3d_brats" / "shipped" / "summary.json").read_text())
     assert summary["checkpoint"].startswith("unet3d_brats/models/model.pt, version ")
-    assert "spacing [1.5, 1, 1], patch_size [32, 32, 32], as of the run" in told
-    for name in ("train", "inference"):
-        assert json.loads((configs / f"{name}.json").read_text()).items() >= voxels.items()
+    assert "network and knobs as of the run" in told
+    assert json.loads((configs / "train.json").read_text()).items() >= voxels.items()
+    shipped = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    assert shipped.description.items() >= voxels.items()
 
 
 def test_a_weight_that_half_precision_cannot_hold_is_refused():

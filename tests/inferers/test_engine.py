@@ -12,7 +12,7 @@ import torch
 from monai.inferers import SimpleInferer, SlidingWindowInferer
 from monai.networks import nets
 from PIL import Image
-from running import FEATURES, SMALL, run_bundle
+from running import FEATURES, SMALL, run_bundle, save_weights
 from starting import Command
 from torch.utils import _pytree as pytree
 
@@ -346,7 +346,7 @@ def test_what_cannot_be_is_refused(call, message):
 
 def test_inference_of_a_bundle_writes_the_same_masks(nuclei_raw, tmp_path, entries):
     torch.manual_seed(3)
-    torch.save(decided(UNet(3, 2, FEATURES)).state_dict(), tmp_path / "model.pt")
+    save_weights("unet_dsb", decided(UNet(3, 2, FEATURES)), tmp_path / "model.pt")
     (tmp_path / "in").mkdir()
     for number, picture in enumerate(sorted(nuclei_raw.glob("*/images/*.png"))[:3]):
         with Image.open(picture) as image:  # of 71, 68 and 39 pixels, which are padded to 80, 80 and 48
