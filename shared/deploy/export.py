@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import math
 import re
 import tempfile
 import warnings
@@ -21,12 +22,14 @@ from ..atomic import atomic_path
 from ..bundle_config import content_of, read_bundle
 from ..errors import UserError
 from ..metrics.agreement import LEAST_DICE, MOST_DIFFERENCE, MOST_SHIFT, Agreement
+from ..networks import geometry_of
 
 __all__ = ["export_onnx"]
 
 AXES = ("width", "height", "depth")  # in the order in which MONAI's readers give them
-EXAMPLE = (64, 96, 64)  # sides for the exporter; those below are others
-GENERATED = ((1, (64, 64, 64)), (3, (96, 64, 64)), (2, (64, 128, 96)))  # batches and sides, for the check
+UNIT = 32  # pixels or voxels, or the modulus of the network if that is larger
+EXAMPLE = (2, 3, 2)  # sides for the exporter, in units; those below are others
+GENERATED = ((1, (2, 2, 2)), (3, (3, 2, 2)), (2, (2, 4, 3)))  # batches and sides in units, for the check
 CELL = 16  # pixels; generated pictures vary at this scale
 
 
@@ -86,8 +89,11 @@ def export_onnx(
     image = parser["_meta_::network_data_format::inputs::image"]
     dimensions = len(image["spatial_shape"])
     channels = content_of(parser, "channels") if "channels" in parser else image["num_channels"]
-    example = torch.rand(2, channels, *EXAMPLE[:dimensions])
-    examples = _pictures(parser, pictures, output) if pictures is not None else _blobs(image, channels)
+    geometry = geometry_of(network, channels, dimensions)
+    modulus = geometry.modulus if geometry else (UNIT,) * dimensions
+    units = [math.lcm(UNIT, own) for own in modulus]  # of sides that are halved without a rest, whose branches are kept
+    example = torch.rand(2, channels, *(number * unit for number, unit in zip(EXAMPLE, units, strict=False)))
+    examples = _pictures(parser, pictures, output) if pictures is not None else _blobs(image, channels, units)
     model = _converted(network, example)
     own = bool(knobs or overlays) or checkpoint is not None  # weights of one's own are no version of the bundle
     _describe(model, {"bundle": bundle.resolve().name} | ({} if own else {"version": parser["_meta_::version"]}))
@@ -103,7 +109,7 @@ def export_onnx(
             )
     with atomic_path(output) as temporary:
         temporary.write_bytes(model.SerializeToString())
-    sides = " x ".join(map(str, image["spatial_shape"]))
+    sides = " x ".join(f"{own}*n" for own in modulus)
     size = f"{output.stat().st_size / 1e6:.1f} MB"
     return f"{output}  {size}, {_shape(model.graph.input[0])} -> pred, for sides of {sides}\n{told}"
 
@@ -183,17 +189,17 @@ def _runtime(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
     return lambda x: torch.from_numpy(session.run(["pred"], {"image": x.numpy()})[0])
 
 
-def _blobs(image: Mapping[str, Any], channels: int) -> Examples:
+def _blobs(image: Mapping[str, Any], channels: int, units: Sequence[int]) -> Examples:
     """Soft blobs with noise, the same each time, in several batches and sizes; whole, or windows would make all one."""
-    dimensions, (low, high) = len(image["spatial_shape"]), image["value_range"]
+    low, high = image["value_range"]
 
     def drawn() -> Iterator[torch.Tensor]:
         generator = torch.Generator().manual_seed(0)
-        for batch, most in GENERATED:
-            shape = (batch, channels, *most[:dimensions])
+        for batch, numbers in GENERATED:
+            shape = (batch, channels, *(number * unit for number, unit in zip(numbers, units, strict=False)))
             cells = torch.randn(*shape[:2], *(side // CELL for side in shape[2:]), generator=generator)
             blobs = torch.nn.functional.interpolate(
-                cells, shape[2:], mode="bilinear" if dimensions == 2 else "trilinear"
+                cells, shape[2:], mode="bilinear" if len(units) == 2 else "trilinear"
             )
             yield (blobs + 0.1 * torch.randn(shape, generator=generator)).clamp(low, high)
 

@@ -9,7 +9,8 @@ import torch
 
 from ..atomic_save import atomic_save
 from ..errors import UserError
-from ..networks import NestedUNet, UNet
+from ..networks import NestedUNet, UNet, definition_of
+from ..runs import describe
 
 __all__ = ["convert_nested_unet", "release_nested_unet"]
 
@@ -58,7 +59,7 @@ def release_nested_unet(source: str | Path, output: str | Path) -> str:
         output: file to write; must be new.
 
     Returns:
-        A line that says what it is and how to use it.
+        A line that says what it is and how to use it; its file tells the rest but the size of the training's pictures.
 
     Raises:
         UserError: the source cannot be read or is of another program, or the output exists.
@@ -74,10 +75,11 @@ def release_nested_unet(source: str | Path, output: str | Path) -> str:
     except Exception as error:  # a file of another kind can fail in any way
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"source: {source} is no model.pth of pytorch-nested-unet ({reason}); name one") from error
-    atomic_save(output, network.state_dict())
-    arch = type(network).__name__
-    options = f"--arch shared.networks.{arch} --checkpoint {output}"
-    return f"{arch} in {output}; use it with reference_inference.json and {options}"
+    definition = definition_of(network) or {}
+    facts = {"recipe": "reference_inference", "channels": definition["in_channels"]}
+    atomic_save(output, describe(network, network.state_dict(), facts | {"num_classes": definition["out_channels"]}))
+    options = f"--checkpoint {output} and, for pictures of 96 x 96 in its training, --patch_size [96,96]"
+    return f"{type(network).__name__} in {output}; use it with reference_inference.json, {options}"
 
 
 def _plain_names() -> dict[str, str]:

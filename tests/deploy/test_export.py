@@ -11,11 +11,12 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from PIL import Image
-from running import ROOT, copy_bundle, save_weights
+from running import FEATURES, ROOT, copy_bundle, save_weights
 
 from shared.cli import main
 from shared.deploy import export_onnx, half_precision
 from shared.errors import UserError
+from shared.networks import SubpixelUNet
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +124,19 @@ def test_pictures_whose_normalisation_was_put_off_are_compared(tmp_path):
     Image.fromarray(surface).save(tmp_path / "in" / "a.png")
     told = export_onnx(bundle, tmp_path / "a.onnx", check=True, pictures=tmp_path / "in")
     assert f"1 pictures of {tmp_path / 'in'}: Dice of the masks 1.0000" in told
+
+
+def test_a_network_that_divides_further_is_traced_with_sides_that_it_divides(tmp_path):
+    torch.manual_seed(0)
+    network = SubpixelUNet(1, 1, FEATURES, downscale=4).eval()
+    save_weights("unet_industrial", network, tmp_path / "model.pt")
+    bundle = ROOT / "bundles" / "unet_industrial"
+    told = export_onnx(bundle, tmp_path / "a.onnx", check=True, checkpoint=tmp_path / "model.pt")
+    assert "for sides of 64*n x 64*n" in told
+    x = torch.rand(1, 1, 64, 192)
+    (found,) = onnxruntime.InferenceSession(tmp_path / "a.onnx").run(["pred"], {"image": x.numpy()})
+    with torch.inference_mode():
+        assert np.allclose(found, network(x).numpy(), atol=1e-5)
 
 
 def test_volumes_are_compared(tmp_path):

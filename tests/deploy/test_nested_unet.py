@@ -6,6 +6,7 @@ from torch.nn.functional import interpolate, max_pool2d
 from shared.deploy import convert_nested_unet, release_nested_unet
 from shared.errors import UserError
 from shared.networks import NestedUNet, UNet
+from shared.runs import Weights
 
 FEATURES = (3, 5, 7, 11, 13)
 
@@ -74,7 +75,9 @@ def test_a_file_becomes_a_file(tmp_path):
     theirs = trained(nested=False)
     torch.save({"state_dict": theirs.state_dict(), "epoch": 3}, tmp_path / "model.pth")
     said = release_nested_unet(tmp_path / "model.pth", tmp_path / "model.pt")
-    assert "--arch shared.networks.UNet" in said
+    assert said.startswith("UNet in ") and "--patch_size" in said
+    weights = Weights(tmp_path / "model.pt", "reference_inference")
+    assert (weights["channels"], weights["num_classes"]) == (2, 1)
     ours = UNet(2, 1, FEATURES).eval()
     ours.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
     x = torch.rand(1, 2, 32, 32)
