@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FEATURES = [4, 4, 8, 8, 8]
 DATA = {"unet_dsb": "nuclei", "unet_industrial": "defects", "unet3d_brats": "heads"}  # fixtures of a bundle's data
 USE = {  # what the weights of a bundle tell
-    "unet_dsb": {"channels": 3, "num_classes": 1, "patch_size": [96, 96]},
+    "unet_dsb": {"channels": 3, "num_classes": 1, "min_area": 30, "patch_size": [96, 96]},
     "unet_industrial": {"channels": 1, "threshold": 0.5, "min_area": 1, "patch_size": [96, 96]},
     "unet3d_brats": {"spacing": [2.0, 2.0, 2.0], "patch_size": [64, 64, 64]},
 }

@@ -13,6 +13,7 @@ from running import ROOT, run_bundle, table
 
 from shared.datasets.brats import prepare
 from shared.errors import user_error_behind
+from shared.runs import Weights
 
 CONFIGS = ROOT / "bundles" / "unet3d_brats" / "configs"
 SMALL = {"device": "cpu", "network_def::features": [4, 4, 8], "patch_size": [32, 32, 32]}
@@ -198,7 +199,7 @@ def test_means_are_taken_of_what_the_network_tells_apart(configs):
     """Of four labels one is true in each voxel; of three regions each may be."""
     parser = ConfigParser()
     parser.read_config([str(CONFIGS / f"{name}.json") for name in configs])
-    parser["network_def::features"], parser["device"] = [4, 4, 8], "cpu"
+    parser["network_def::features"], parser["device"], parser["networks"] = [4, 4, 8], "cpu", "$[@network_def]"
     evaluator = "evaluate::evaluator" if "train" in configs else "evaluator"
     flips = parser.get_parsed_content(f"{evaluator}::inferer").inferer
     ensemble = parser.get_parsed_content("network")
@@ -237,13 +238,12 @@ def test_voxels_of_another_size(trained, heads, tmp_path):
     train(heads, tmp_path / "run", ("train", "full_resolution"), patch_size=[32, 32, 32])
     case = sorted(raw_cases(heads).glob("*/*"))[0]
     options = {"patch_size": [32, 32, 32]}
-    segment(case, tmp_path / "out", tmp_path / "run" / "model.pt", ("inference", "full_resolution"), **options)
+    segment(case, tmp_path / "out", tmp_path / "run" / "model.pt", **options)
     assert len(list((tmp_path / "out").glob("*_seg.nii.gz"))) == 1
-    recorded = {"starts": [], "config": {"spacing": [1.0, 1.0, 1.0]}}  # as the command line does
-    (tmp_path / "run" / "run.json").write_text(json.dumps(recorded))
+    assert Weights(tmp_path / "run" / "model.pt", "inference")["spacing"] == [1.0, 1.0, 1.0]
     with pytest.raises(Exception) as raised:
-        segment(case, tmp_path / "other", tmp_path / "run" / "model.pt")
-    mistake = "was trained with spacing [1.0, 1.0, 1.0], not [2.0, 2.0, 2.0]; give --spacing '[1.0, 1.0, 1.0]'"
+        segment(case, tmp_path / "other", tmp_path / "run" / "model.pt", spacing=[2.0, 2.0, 2.0])
+    mistake = "was trained with spacing [1.0, 1.0, 1.0], not [2.0, 2.0, 2.0]; leave --spacing out"
     assert mistake in str(user_error_behind(raised.value))
     with pytest.raises(Exception) as raised:  # the weights shipped
         run_bundle("unet3d_brats", ["inference", "full_resolution"], dataset_dir=case, output_dir=tmp_path / "other")

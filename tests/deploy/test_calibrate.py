@@ -13,6 +13,7 @@ from shared.deploy.calibrate import _curve
 from shared.deploy.calibration_report import open_questions
 from shared.deploy.trained_run import read_run
 from shared.errors import UserError
+from shared.runs import Weights
 
 FOLD = 1  # its validation pictures are of both kinds
 
@@ -75,13 +76,15 @@ def test_released_weights_bring_their_threshold_along(place, calibrated, tmp_pat
     told = release_run(run, tmp_path / "results")
 
     threshold = calibrated["threshold"]
+    for file in (run / "model.pt", bundle / "models" / "model.pt"):
+        assert Weights(file, "inference")["threshold"] == threshold
     assert "network and knobs as of the run" in told
     for file, lines in before.items():
         if file.name == "metadata.json":
             continue
         now = file.read_text().splitlines()
         new = [line for line, was in zip(now, lines, strict=True) if line != was]
-        assert new == ([f'  "threshold": {threshold},'] if file.name in ("train.json", "inference.json") else [])
+        assert new == ([f'  "threshold": {threshold},'] if file.name == "train.json" else [])
     summary = json.loads((tmp_path / "results" / "unet_industrial" / "shipped" / "summary.json").read_text())
     assert (summary["threshold"], summary["fold"], summary["split"]) == (threshold, FOLD, "fold")
     figures = json.loads((bundle / "configs" / "metadata.json").read_text())["eval_metrics"]
@@ -97,7 +100,7 @@ def test_released_weights_bring_their_threshold_along(place, calibrated, tmp_pat
     record["config"]["threshold"] = threshold  # as it stands in train.json by now
     (run / "run.json").write_text(json.dumps(record))
     release_run(run, tmp_path / "results")
-    assert json.loads((bundle / "configs" / "inference.json").read_text())["threshold"] == 0.5
+    assert Weights(bundle / "models" / "model.pt", "inference")["threshold"] == 0.5
     assert not curve.exists()
 
     # One of an overlay or a file of arguments, or of a bundle that has changed since: nobody knows.

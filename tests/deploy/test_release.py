@@ -39,7 +39,7 @@ def test_a_run_becomes_the_weights_of_its_bundle(place, nuclei):
     assert (summary["fold"], summary["cases"]) == (1, len(held_out))
     kept = json.loads((results / "unet_dsb" / "shipped" / "run.json").read_text())
     assert kept["evaluation"]["starts"][0]["command"].endswith(
-        f"--output_dir SCORES --split fold --checkpoint {bundle / 'models' / 'model.pt'} --min_area 30"
+        f"--output_dir SCORES --split fold --checkpoint {bundle / 'models' / 'model.pt'}"
     )
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     assert metadata["version"] == f"0.{int(version.split('.')[1]) + 1}.0"
