@@ -200,6 +200,7 @@ def test_means_are_taken_of_what_the_network_tells_apart(configs):
     parser = ConfigParser()
     parser.read_config([str(CONFIGS / f"{name}.json") for name in configs])
     parser["network_def::features"], parser["device"], parser["networks"] = [4, 4, 8], "cpu", "$[@network_def]"
+    parser["patch_size"] = [32, 32, 32]
     evaluator = "evaluate::evaluator" if "train" in configs else "evaluator"
     flips = parser.get_parsed_content(f"{evaluator}::inferer").inferer
     ensemble = parser.get_parsed_content("network")

@@ -111,7 +111,7 @@ def test_released_weights_bring_their_threshold_along(place, calibrated, tmp_pat
     record["starts"][0]["command"] += " -threshold=0.125"  # which is an option too
     (run / "run.json").write_text(json.dumps(record))
     release_run(run, tmp_path / "results")
-    assert json.loads((bundle / "configs" / "inference.json").read_text())["threshold"] == 0.125
+    assert Weights(bundle / "models" / "model.pt", "inference")["threshold"] == 0.125
 
 
 def test_a_bundle_is_calibrated_on_pictures_that_it_has_not_seen(place, defects, tmp_path, capsys):
