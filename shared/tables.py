@@ -10,7 +10,17 @@ from typing import Any
 
 from .errors import UserError
 
-__all__ = ["read_table"]
+__all__ = ["read_table", "six_digits"]
+
+
+def six_digits(value: float) -> str:
+    """A measured number as a table holds it, to six significant digits: its scale is that of the data.
+
+    Example:
+        >>> six_digits(0.00012345678), six_digits(54321.12), six_digits(3.0)
+        ('0.000123457', '54321.1', '3')
+    """
+    return f"{value:.6g}"
 
 
 def read_table(

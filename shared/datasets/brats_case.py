@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
+from ..tables import six_digits
 from .background import MOST_FILLED, background_of
 from .brats_conventions import LABELS, number_labels
 from .brats_source import Case
@@ -68,7 +69,7 @@ def examine_case(case: Case) -> CaseReport:
             report.faults.append(str(fault))
     if first:
         report.shape, report.orientation = first[1].shape, first[1].orientation
-        report.spacing = tuple(np.linalg.norm(first[1].affine[:3, :3], axis=0).round(3).tolist())
+        report.spacing = tuple(float(six_digits(side)) for side in np.linalg.norm(first[1].affine[:3, :3], axis=0))
     return report
 
 

@@ -50,7 +50,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         *(f"type       {type_}: {count}" for type_, count in summary["types"].items()),
         f"masks      {summary['kind']}: {summary['reason']}",
         *(
-            f"label      {name}: in {found['pictures']} pictures, {found['share']:.2%} of all pixels"
+            f"label      {name}: in {found['pictures']} pictures, {100 * found['share']:.3g}% of all pixels"
             for name, found in summary["labels"].items()
         ),
     ]

@@ -8,6 +8,7 @@ from typing import Any
 from scipy.special import logit
 from scipy.stats import binomtest
 
+from ..tables import six_digits
 from .operating_point import RESOLUTION, CostCurve, OperatingPoint
 
 __all__ = ["COLUMNS", "calibration_facts", "calibration_lines", "curve_rows", "open_questions"]
@@ -30,7 +31,7 @@ def calibration_facts(curve: CostCurve, point: OperatingPoint, missed: float, fa
     return {
         "threshold": point.threshold,
         "interval": [point.low, point.high],
-        "cost": {"missed": missed, "false_alarm": false_alarm, "per_picture": round(cost, 6)},
+        "cost": {"missed": missed, "false_alarm": false_alarm, "per_picture": float(six_digits(cost))},
         "defective": curve.defective,
         "missed": misses,
         "missed_at_most": _at_most(misses, curve.defective),
@@ -40,15 +41,16 @@ def calibration_facts(curve: CostCurve, point: OperatingPoint, missed: float, fa
     }
 
 
-def _at_most(number: int, of: int) -> float:
+def _at_most(count: int, of: int) -> float:
     """Upper bound of a share, one-sided, by Clopper and Pearson."""
-    return round(float(binomtest(number, of, alternative="less").proportion_ci(CONFIDENCE, method="exact").high), 4)
+    bound = binomtest(count, of, alternative="less").proportion_ci(CONFIDENCE, method="exact").high
+    return float(f"{bound:.4g}")
 
 
 def curve_rows(curve: CostCurve) -> list[dict[str, Any]]:
     """Rows of ``COLUMNS``."""
     return [
-        dict(zip(COLUMNS, (f"{threshold:.6f}", f"{cost:.6g}", missed, alarms), strict=True))
+        dict(zip(COLUMNS, (six_digits(threshold), six_digits(cost), missed, alarms), strict=True))
         for threshold, cost, missed, alarms in zip(*curve[:4], strict=True)
     ]
 
@@ -98,7 +100,7 @@ def calibration_lines(facts: dict[str, Any], curve: CostCurve, before: float, fo
         f"{cost['false_alarm']:g}; {curve.at(before)[0]:.3g} at the threshold {before:g}",
         *(
             f"{title:13} {facts[key]} of {facts[of]} {kind} {pictures}; with {CONFIDENCE:.0%} confidence "
-            f"at most {facts[f'{key}_at_most']:.1%} of such pictures"
+            f"at most {100 * facts[f'{key}_at_most']:.3g}% of such pictures"
             for title, key, of, kind in (
                 ("missed", "missed", "defective", "defective"),
                 ("false alarms", "false_alarms", "defect_free", "defect-free"),

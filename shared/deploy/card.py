@@ -60,9 +60,15 @@ class Card(NamedTuple):
         names = self.names or [name for name in summary["undefined"] if not re.fullmatch(r".*_\d+", name)]
         lines = [f"| cases | number | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
         for group, values in groups.items():
-            cells = ["-" if values.get(name) is None else f"{values[name]:.3f}" for name in names]
+            cells = [_cell(values.get(name)) for name in names]
             lines.append(f"| {group} | {values['cases']} | {' | '.join(cells)} |")
         return "\n".join([self.begin, "", *lines, "", self.end])
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def read_card(text: str, name: str) -> Card:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from glob import glob
@@ -11,6 +12,7 @@ from typing import Any
 
 from ..atomic import atomic_write_table
 from ..errors import UserError
+from ..tables import six_digits
 
 __all__ = ["summarise_folds"]
 
@@ -18,7 +20,8 @@ __all__ = ["summarise_folds"]
 def summarise_folds(runs: str, output: str | Path | None = None) -> str:
     """Bring together what the runs of one recipe scored, each on the fold that it held out.
 
-    Each fold counts once, however many cases it has. A score that is undefined on a fold is left out of the mean.
+    Each fold counts once, however many cases it has. A score that is undefined on a fold is left out of the mean; in
+    how many cases it is undefined stands beside it, for these may be the worst.
 
     Args:
         runs: pattern of the folders of trainings or evaluations, such as ``runs/nuclei_*``; of each ``summary.json``
@@ -26,21 +29,23 @@ def summarise_folds(runs: str, output: str | Path | None = None) -> str:
         output: CSV file to write as well; replaced if it is there.
 
     Returns:
-        A table of a row per score: its value on each fold, their mean and their standard deviation, that of a sample.
+        A table of a row per score: its value on each fold, their mean and their standard deviation, that of a sample,
+        and the number of cases without it.
 
     Raises:
         UserError: a file is damaged, there are fewer than two folds, one occurs twice, or what was scored is not a
             fold held out or not scored alike.
     """
     folds = _read(runs)
-    columns = ["score", *(f"fold_{fold}" for fold in folds), "mean", "standard_deviation"]
+    columns = ["score", *(f"fold_{fold}" for fold in folds), "mean", "standard_deviation", "undefined"]
     cells = []
     for name in _scores(next(iter(folds.values()))):
         values = [summary[name] for summary in folds.values()]
         defined = [value for value in values if value is not None and name != "cases"]
         mean = statistics.fmean(defined) if defined else None
         deviation = statistics.stdev(defined) if len(defined) > 1 else None
-        row = [name, *(_written(value) for value in (*values, mean, deviation))]
+        undefined = sum(summary["undefined"].get(name, 0) for summary in folds.values())
+        row = [name, *(_written(value) for value in (*values, mean, deviation)), str(undefined)]
         cells.append(dict(zip(columns, row, strict=True)))
     if output is not None:
         atomic_write_table(output, columns, cells)
@@ -85,17 +90,20 @@ def _scores(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _written(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
+    return "" if value is None else six_digits(value)
+
+
+def _short(cell: str) -> str:
+    """Whole numbers, as of cases, as they are."""
+    return f"{float(cell):#.4g}" if re.search(r"[.e]", cell) else cell or "-"
 
 
 def _told(columns: Sequence[str], cells: Sequence[Mapping[str, str]]) -> str:
     short = {"mean": "mean", "standard_deviation": "std"}
     heads = [short.get(name, name.replace("_", " ")) for name in columns[1:]]
     width = max(len(row["score"]) for row in cells)
-    lines = [f"{'':{width}}" + "".join(f"{head:>9}" for head in heads)]
+    lines = [f"{'':{width}}" + "".join(f"{head:>10}" for head in heads)]
     for row in cells:
-        values = [f"{float(row[name]):.3f}" if "." in row[name] else row[name] or "-" for name in columns[1:]]
-        lines.append(f"{row['score']:{width}}" + "".join(f"{value:>9}" for value in values))
+        values = [_short(row[name]) for name in columns[1:]]
+        lines.append(f"{row['score']:{width}}" + "".join(f"{value:>10}" for value in values))
     return "\n".join(lines)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 from monai.utils import string_list_all_gather
 
 from ..atomic import atomic_write_json, atomic_write_table
+from ..tables import six_digits
 
 __all__ = ["CaseReport", "case_scores"]
 
@@ -41,8 +43,9 @@ def case_scores(engine: Workflow, cases: Sequence[str]) -> dict[str, dict[str, f
 class CaseReport:
     """Writes ``metrics.csv`` (a row per case) and ``summary.json`` (means and counts) when an evaluation has ended.
 
-    A value that is undefined for a case is an empty cell; the means leave it out and ``undefined`` counts it. Metrics
-    of the whole evaluation, which keep no details, stand in the summary only.
+    A value that is undefined for a case is an empty cell; the means leave it out and ``undefined`` counts it. Of
+    details that are true or false, such as whether a region was missed, the summary counts the cases. Metrics of the
+    whole evaluation, which keep no details, stand in the summary only.
 
     Args:
         output_dir: folder for both files.
@@ -77,21 +80,28 @@ class CaseReport:
         rows = [(*json.loads(case), values) for case, values in scores.items()]
         rows.sort(key=lambda row: row[0])
         metrics = list(dict.fromkeys(name for *_, values in rows for name in values))
+        events = {name for name, details in engine.state.metric_details.items() if details.dtype == torch.bool}
 
         cells = [
             {"id": case, self.group_by: group}
-            | {name: f"{value:.6f}" for name, value in values.items() if not np.isnan(value)}
+            | {name: six_digits(value) for name, value in values.items() if not np.isnan(value)}
             for case, group, values in rows
         ]
         atomic_write_table(self.output_dir / "metrics.csv", ("id", self.group_by, *metrics), cells)
 
         def means(chosen: list[dict[str, float]]) -> dict[str, Any]:
-            return {"cases": len(chosen)} | {name: _rounded(_mean([c[name] for c in chosen])) for name in metrics}
+            columns = {name: [case[name] for case in chosen] for name in metrics}
+            return {"cases": len(chosen)} | {
+                name: int(sum(values)) if name in events else _rounded(_mean(values))
+                for name, values in columns.items()
+            }
 
         summary = means([values for *_, values in rows])
         whole = {name: value for name, value in engine.state.metrics.items() if name not in engine.state.metric_details}
         summary |= {name: _rounded(float(value)) for name, value in whole.items()}
-        summary["undefined"] = {name: sum(bool(np.isnan(values[name])) for *_, values in rows) for name in metrics}
+        summary["undefined"] = {
+            name: sum(bool(np.isnan(values[name])) for *_, values in rows) for name in metrics if name not in events
+        }
         groups = sorted({group for _, group, _ in rows})
         summary[f"by_{self.group_by}"] = {g: means([values for _, group, values in rows if group == g]) for g in groups}
         atomic_write_json(self.output_dir / "summary.json", self.facts | summary)
@@ -105,4 +115,4 @@ def _mean(values: Sequence[float] | np.ndarray) -> float:
 
 def _rounded(value: float) -> float | None:
     """For JSON, which knows no NaN."""
-    return None if math.isnan(value) else round(value, 6)
+    return None if math.isnan(value) else float(six_digits(value))

@@ -67,7 +67,7 @@ class Progress:
         if not state.metrics or (state.epoch % self.log_interval and state.epoch != state.max_epochs):
             return
         epoch = f"epoch {state.epoch} of {state.max_epochs}: " if isinstance(engine, Trainer) else ""
-        numbers = ", ".join(f"{name} {float(value):.4f}" for name, value in state.metrics.items())
+        numbers = ", ".join(f"{name} {float(value):.4g}" for name, value in state.metrics.items())
         self.logger.info("%s: %s%s", self.name, epoch, numbers)
 
     def numbers(self, output: Any) -> dict[str, float]:

@@ -12,6 +12,7 @@ from monai.engines import Workflow
 from PIL import Image, ImageDraw, ImageFont
 
 from ..atomic import atomic_path
+from ..tables import six_digits
 from .contours import PREDICTION, draw_contours, rows_first
 from .defect_regions import STRIP, Region, Regions
 from .findings import PictureFindings, read_findings, refuse_failures, refuse_nan, to_16_bits
@@ -89,7 +90,7 @@ class SaveDefects(PictureFindings):
         if self.save_probability:
             self._write_strips(target, "prob", size, map(to_16_bits, strips_of(probability)))
         self._write_strips(target, "seg", size, (np.where(mask, np.uint8(255), np.uint8(0)) for mask in found.mask()))
-        picture = {"decision": decision, "score": f"{score:.6f}", "threshold": self.threshold}
+        picture = {"decision": decision, "score": six_digits(score), "threshold": self.threshold}
         return [picture | defect for defect in defects or [{}]]
 
     def save(self, engine: Workflow) -> None:
@@ -124,7 +125,7 @@ def measure_defects(regions: Sequence[Region]) -> list[dict[str, Any]]:
     Example:
         >>> (row,) = measure_defects(Regions(np.array([[0.1, 0.75, 1.0]]), threshold=0.5, min_area=1).regions)
         >>> row["id"], row["box_x"], row["box_w"], row["area_px"], row["centroid_x"], row["mean_probability"]
-        (1, 1, 2, 2, '1.50', '0.875000')
+        (1, 1, 2, 2, '1.50', '0.875')
     """
     return [
         {
@@ -136,8 +137,8 @@ def measure_defects(regions: Sequence[Region]) -> list[dict[str, Any]]:
             "box_y": region.top,
             "box_w": region.right - region.left,
             "box_h": region.bottom - region.top,
-            "mean_probability": f"{np.float32(region.total / region.area):.6f}",
-            "max_probability": f"{region.peak:.6f}",
+            "mean_probability": six_digits(region.total / region.area),
+            "max_probability": six_digits(region.peak),
         }
         for number, region in enumerate(regions, start=1)
     ]
@@ -165,7 +166,7 @@ def write_verdict(picture: np.ndarray, decision: str, score: float) -> None:
     canvas = Image.fromarray(corner)
     ImageDraw.Draw(canvas).text(
         (size // 2, size // 2),
-        f"{decision}  {score:.3f}",
+        f"{decision}  {score:#.3g}",
         COLOURS[decision],
         ImageFont.load_default(size),
         stroke_width=max(1, size // 12),

@@ -10,6 +10,7 @@ import numpy as np
 from skimage.measure import regionprops
 
 from ..errors import UserError
+from ..tables import six_digits
 from .contours import draw_contours, rows_first
 from .findings import PictureFindings, read_findings, refuse_failures, refuse_nan, to_16_bits
 
@@ -92,7 +93,7 @@ def measure(instances: np.ndarray, raw: np.ndarray, probability: np.ndarray) -> 
         >>> rows[0]
         {'count': 1}
         >>> rows[1]["area_px"], rows[1]["centroid_x"], rows[1]["box_x"], rows[1]["box_w"], rows[1]["mean_intensity"]
-        (2, '1.50', 1, 2, '3.00')
+        (2, '1.50', 1, 2, '3')
     """
     values = np.moveaxis(np.concatenate([raw.mean(axis=0, keepdims=True), probability]), 0, -1)
     regions = regionprops(instances, intensity_image=values)
@@ -112,7 +113,7 @@ def measure(instances: np.ndarray, raw: np.ndarray, probability: np.ndarray) -> 
                 "box_y": top,
                 "box_w": right - left,
                 "box_h": bottom - top,
-                "mean_intensity": f"{brightness:.2f}",
+                "mean_intensity": six_digits(brightness),
             }
         )
     return rows

@@ -17,6 +17,7 @@ from ..datasets.brats_conventions import CONVENTIONS, MODALITIES
 from ..datasets.nifti_grid import nifti_on_grid, read_header
 from ..errors import UserError
 from ..metrics.tumour_scores import REGIONS
+from ..tables import six_digits
 from .findings import FindingsHandler, read_findings, refuse_failures, refuse_nan
 from .tumour_overlay import draw_tumour
 
@@ -101,7 +102,7 @@ class SaveTumours(FindingsHandler):
         volumes = tumour_volumes(labels[0], affine)
         left_out = output.get("pred_left_out", 0) * _millilitres(affine)
         return [
-            {f"volume_{region}_ml": f"{volume:.3f}" for region, volume in volumes.items()}
+            {f"volume_{region}_ml": six_digits(volume) for region, volume in volumes.items()}
             | {"warnings": "; ".join(doubts(raw, volumes["wt"], self.spacing, self.patch_size, left_out))}
         ]
 
@@ -146,7 +147,7 @@ def tumour_volumes(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
     """
     counts = np.bincount(labels.astype(np.uint8).ravel(), minlength=4)
     voxel = _millilitres(affine)
-    return {region: float(round(counts[[*numbers]].sum() * voxel, 9)) for region, numbers in REGIONS.items()}
+    return {region: float(f"{counts[[*numbers]].sum() * voxel:.9g}") for region, numbers in REGIONS.items()}
 
 
 def doubts(

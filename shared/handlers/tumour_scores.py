@@ -29,11 +29,19 @@ class _CaseFigures:
         truth: likewise.
         figures: names of the figures that are averaged.
         details: names of those that are not.
+        events: names of those that happen in a case or do not; a report counts them.
     """
 
-    def __init__(self, prediction: str, truth: str, figures: tuple[str, ...], details: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        prediction: str,
+        truth: str,
+        figures: tuple[str, ...],
+        details: tuple[str, ...] = (),
+        events: tuple[str, ...] = (),
+    ) -> None:
         self.prediction, self.truth = prediction, truth
-        self.figures, self.details = figures, details
+        self.figures, self.details, self.events = figures, details, events
         self.rows: list[list[float]] = []
 
     def attach(self, engine: Workflow, name: str | None = None) -> None:
@@ -55,7 +63,11 @@ class _CaseFigures:
             truth = convert_to_tensor(case[self.truth], device=prediction.device)
             figures = self.of_case(prediction, truth, case)
             index = int(item.get("index", len(self.rows)))
-            self.rows.append([index, *(figures[name] for name in (*self.figures, *self.details))])
+            self.rows.append([index, *(figures[name] for name in self.names())])
+
+    def names(self) -> tuple[str, ...]:
+        """All that a case has, in the order of the report."""
+        return (*self.figures, *self.events, *self.details)
 
     def of_case(self, prediction: torch.Tensor, truth: torch.Tensor, case: Mapping[str, Any]) -> dict[str, float]:
         """All figures of one case."""
@@ -63,11 +75,12 @@ class _CaseFigures:
 
     def finish(self, engine: Workflow) -> None:
         """Leave the figures with the engine."""
-        names = (*self.figures, *self.details)
+        names = self.names()
         gathered, once = gather_by_index(self.rows, 1 + len(names))
         rows = torch.from_numpy(gathered)
         for column, name in enumerate(names, start=1):
-            engine.state.metric_details[name] = rows[:, column, None]
+            values = rows[:, column, None]
+            engine.state.metric_details[name] = values > 0 if name in self.events else values
         for column, name in enumerate(self.figures, start=1):
             engine.state.metrics[name] = torch.nanmean(rows[once, column]).item()
 
@@ -76,7 +89,8 @@ class TumourScores(_CaseFigures):
     """Leaves ``tumour_scores`` of each case with the evaluator, and their means among its metrics.
 
     These are ``dice_wt``, ``dice_tc``, ``dice_et``, ``dice_mean`` and, in millimetres, ``hd95_wt``, ``hd95_tc`` and
-    ``hd95_et``. What is undefined for a case is left out of the mean. Volumes found and true are details only.
+    ``hd95_et``, beside these ``hd95_challenge_wt`` and so on. What is undefined for a case is left out of the mean.
+    Whether a region was missed or invented, which a report counts, and the volumes found and true are details only.
 
     It stands among an evaluator's metrics, under the name of one of its figures, or among its handlers. Cases are known
     by their ``index``; one that several processes saw counts once.
@@ -92,11 +106,12 @@ class TumourScores(_CaseFigures):
     """
 
     def __init__(self, prediction: str = "pred", truth: str = "label", hd95: bool = True) -> None:
-        kinds = ("dice", "hd95") if hd95 else ("dice",)
+        kinds = ("dice", "hd95", "hd95_challenge") if hd95 else ("dice",)
         figures = [f"{kind}_{region}" for kind in kinds for region in REGIONS]
         figures.insert(len(REGIONS), "dice_mean")
         volumes = tuple(f"{kind}_{region}_ml" for kind in ("volume", "true_volume") for region in REGIONS)
-        super().__init__(prediction, truth, tuple(figures), volumes)
+        events = tuple(f"{kind}_{region}" for kind in ("missed", "invented") for region in REGIONS)
+        super().__init__(prediction, truth, tuple(figures), volumes, events)
         self.hd95 = hd95
 
     def of_case(self, prediction: torch.Tensor, truth: torch.Tensor, case: Mapping[str, Any]) -> dict[str, float]:

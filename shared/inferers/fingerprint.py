@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import secrets
 from collections.abc import Iterator
-from functools import cache
 from itertools import chain
-from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import monai
 import numpy as np
 import torch
+
+from ..source_code import code_of
 
 __all__ = ["fingerprint"]
 
@@ -71,7 +70,7 @@ def fingerprint(network: torch.nn.Module) -> str:
 def _structure(network: torch.nn.Module) -> Iterator[str]:
     yield f"torch {torch.__version__} monai {monai.__version__}"
     for name, module in network.named_modules():
-        yield f"{name} {_code_of(type(module))}"  # type: ignore[arg-type] # mypy asks the instances for their hash
+        yield f"{name} {code_of(type(module))}"  # type: ignore[arg-type] # mypy asks the instances for their hash
         for key, value in vars(module).items():
             if key not in OF_EVERY_MODULE and _is_plain(value):
                 yield f" {key} {_word(value)}"
@@ -118,16 +117,3 @@ def _word(value: Any) -> str:
     if inspect.isroutine(value):  # its repr holds an address, which differs in each process
         return f"{value.__module__}.{value.__qualname__}"
     return repr(value)
-
-
-@cache
-def _code_of(kind: type) -> str:
-    """Name of a class and SHA-256 of the files that define it and its bases."""
-    digest = hashlib.sha256()
-    for base in kind.__mro__[:-1]:
-        try:
-            digest.update(hashlib.sha256(Path(inspect.getfile(base)).read_bytes()).digest())
-        except (TypeError, OSError):  # typed into an interpreter: nothing tells two of one name apart, so none is equal
-            if base.__module__ != "builtins":
-                digest.update(secrets.token_bytes())
-    return f"{kind.__module__}.{kind.__qualname__} {digest.hexdigest()}"

@@ -11,12 +11,13 @@ from monai.metrics.utils import get_mask_edges, get_surface_distance
 from monai.transforms import generate_spatial_bounding_box
 from monai.utils import convert_to_numpy
 
-__all__ = ["REFERENCE_NAMES", "REFERENCE_RULES", "REGIONS", "reference_dice", "tumour_scores"]
+__all__ = ["MISSED_MM", "REFERENCE_NAMES", "REFERENCE_RULES", "REGIONS", "reference_dice", "tumour_scores"]
 
 REGIONS = {"wt": (1, 2, 3), "tc": (1, 3), "et": (3,)}  # whole tumour, tumour core, enhancing tumour
 CLASSES = (1, 2, 3)
 REFERENCE_NAMES = ("TumorCore", "PeritumoralEdema", "EnhancingTumor", "MeanDice", "WholeTumor")
 SMOOTH = 1e-5
+MISSED_MM = math.hypot(240, 240, 155)  # 373.13 mm, the diagonal of the challenge's volumes
 
 
 def tumour_scores(
@@ -27,7 +28,12 @@ def tumour_scores(
     * ``dice_wt``, ``dice_tc``, ``dice_et``: 0 where the region is in one of the two only, NaN where it is in neither;
       ``dice_mean`` is the mean of those that are defined.
     * ``hd95_wt``, ``hd95_tc``, ``hd95_et``: how far the outermost voxels of the one lie from the nearest of the other,
-      in millimetres; the greater of the 95th percentiles of both directions. NaN where either has none.
+      in millimetres; the greater of the 95th percentiles of both directions. NaN where either has none, so that a mean
+      leaves out the worst: look at the next two with it.
+    * ``hd95_challenge_wt`` and so on, as BraTS ranks: ``MISSED_MM`` where only one of the two has the region, 0 where
+      neither has.
+    * ``missed_wt`` and so on: 1 where the region is there and nothing was found, else 0; ``invented_wt`` and so on: 1
+      where it was found and nothing is there, else 0.
     * ``volume_wt_ml`` and so on of ``found``, ``true_volume_wt_ml`` and so on of ``truth``.
 
     Args:
@@ -41,6 +47,9 @@ def tumour_scores(
 
     Raises:
         ValueError: shapes differ, or there are other labels.
+
+    Reference:
+        Bakas et al.: Identifying the Best Machine Learning Algorithms for Brain Tumor Segmentation, 2018.
 
     Example:
         >>> truth, found = torch.zeros(9, 4, 4), torch.zeros(9, 4, 4)
@@ -66,6 +75,11 @@ def tumour_scores(
     if hd95:
         for region, pair in pairs.items():
             scores[f"hd95_{region}"] = _hd95(*pair, spacing) if all(sizes[region]) else math.nan
+        for region, (size, true) in sizes.items():
+            otherwise = MISSED_MM if size or true else 0.0
+            scores[f"hd95_challenge_{region}"] = scores[f"hd95_{region}"] if size and true else otherwise
+    scores |= {f"missed_{region}": float(not size and true > 0) for region, (size, true) in sizes.items()}
+    scores |= {f"invented_{region}": float(size > 0 and not true) for region, (size, true) in sizes.items()}
     ml = float(np.prod(spacing)) / 1000
     scores |= {f"volume_{region}_ml": size * ml for region, (size, _) in sizes.items()}
     return scores | {f"true_volume_{region}_ml": size * ml for region, (_, size) in sizes.items()}

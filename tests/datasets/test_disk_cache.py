@@ -62,6 +62,41 @@ def test_a_file_cut_short_or_zeroed_is_made_anew(
     assert of(tmp_path)[0]["image"].meta["who"] == 1 and len(list(tmp_path.iterdir())) == 1
 
 
+class Payload:
+    """What pickle makes of it runs code."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.trace,)
+
+
+def test_code_in_a_file_does_not_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache, trace = tmp_path / "cache", tmp_path / "trace"
+    of(cache)[0]
+    (file,) = cache.iterdir()
+    for content in (Payload(trace), {"image": Payload(trace)}):
+        torch.save(content, file)
+        assert 2 <= of(cache)[0]["image"].min() <= 3 and PREPARED == [1]
+        assert f"{file} cannot be read and is made anew" in caplog.text
+        caplog.clear()
+    assert not trace.exists()
+    torch.load(file, weights_only=True)
+
+
+def test_another_transform_or_code_has_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def size(*steps: object) -> int:
+        DiskCacheDataset([{"image": 1}], Compose([*steps]), tmp_path)[0]
+        return len(list(tmp_path.iterdir()))
+
+    assert size(Lambdad("image", lambda x: torch.tensor([2 * x]))) == 1
+    assert size(Lambdad("image", lambda x: torch.tensor([2 * x]))) == 1
+    assert size(Lambdad("image", lambda x: torch.tensor([3 * x]))) == 2
+    monkeypatch.setattr("shared.source_code._rooms", lambda: "edited")
+    assert size(Lambdad("image", lambda x: torch.tensor([2 * x]))) == 3
+
+
 def write_until_full(item: object, stream: BinaryIO) -> None:
     stream.write(b"part of it")
     raise OSError(errno.ENOSPC, "No space left on device")

@@ -44,8 +44,8 @@ def test_the_threshold_costs_least_on_the_validation_pictures(place, calibrated,
     options |= {"split": "validation", "threshold": calibrated["threshold"], "output_dir": tmp_path}
     run_bundle("unet_industrial", ["train", "evaluate"], **options)
     rows = table(tmp_path / "validation" / "metrics.csv")
-    missed = sum(row["true_positive_rate"] == "0.000000" for row in rows)
-    alarms = sum(row["true_negative_rate"] == "0.000000" for row in rows)
+    missed = sum(row["true_positive_rate"] == "0" for row in rows)
+    alarms = sum(row["true_negative_rate"] == "0" for row in rows)
     assert (calibrated["missed"], calibrated["false_alarms"]) == (missed, alarms)
     assert (calibrated["defective"], calibrated["defect_free"]) == (1, 1)
     curve = table(place / "run" / "calibration" / "cost_curve.csv")

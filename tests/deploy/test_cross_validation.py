@@ -13,7 +13,8 @@ def score(folder, fold, split="fold", **scores):
     folder.mkdir(parents=True)
     facts = {"split": split, "fold": fold, "checkpoint": "x", "threshold": 0.5}
     scores = {"cases": 10 + fold} | scores
-    rest = {"undefined": dict.fromkeys(scores, 0), "by_type": {"a": scores}}
+    undefined = {name: 0 if value is not None else 3 for name, value in scores.items()}
+    rest = {"undefined": undefined, "by_type": {"a": scores}}
     (folder / "summary.json").write_text(json.dumps(facts | scores | rest))
 
 
@@ -24,13 +25,13 @@ def test_each_fold_their_mean_and_deviation(tmp_path, capsys):
     (tmp_path / "run_3").mkdir()  # a training that goes on
     assert main(["folds", str(tmp_path / "run_*"), "--output", str(tmp_path / "folds.csv")]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert told[0].split() == "fold 0 fold 1 fold 2 mean std".split()
-    assert told[2].split() == "dice 0.900 0.500 0.700 0.700 0.200".split()
-    assert told[3].split() == "hd95 - 4.000 5.000 4.500 0.707".split()
+    assert told[0].split() == "fold 0 fold 1 fold 2 mean std undefined".split()
+    assert told[2].split() == "dice 0.8999 0.5000 0.7000 0.7000 0.1999 0".split()
+    assert told[3].split() == "hd95 - 4 5 4.500 0.7071 3".split()
     with (tmp_path / "folds.csv").open() as file:
         cases, dice, _ = csv.DictReader(file)
     assert (cases["fold_0"], cases["fold_2"], cases["mean"]) == ("10", "12", "")
-    assert (dice["score"], dice["fold_1"], dice["mean"]) == ("dice", "0.500000", "0.699967")
+    assert (dice["score"], dice["fold_1"], dice["mean"]) == ("dice", "0.5", "0.699967")
 
 
 def test_what_is_no_cross_validation_is_refused(tmp_path):

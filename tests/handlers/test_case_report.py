@@ -26,7 +26,7 @@ def test_a_row_per_case_and_means_that_leave_out_the_undefined(evaluator, tmp_pa
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["id"], row["type"], row["dice"]) for row in rows] == [
-        ("a", "dark", "1.000000"),
+        ("a", "dark", "1"),
         ("b", "dark", "0.666667"),
         ("c", "bright", ""),
     ]
@@ -52,4 +52,4 @@ def test_several_classes_get_their_mean_and_a_column_each(evaluator, tmp_path):
     evaluator([{"id": "a", "image": image, "label": label}], [CaseReport(tmp_path)]).run()
     header, row = (tmp_path / "metrics.csv").read_text().splitlines()
     assert header == "id,type,dice,dice_1,dice_2"
-    assert row == "a,,0.333333,0.666667,0.000000"
+    assert row == "a,,0.333333,0.666667,0"

@@ -102,10 +102,10 @@ def test_they_stand_in_the_report_per_picture_and_as_means(tmp_path):
     run(CASES, [CaseReport(tmp_path)], thresholds=(0.5,))
     with (tmp_path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["dice_defective"] for row in rows] == ["1.000000", "0.000000", "", ""]
-    assert [row["true_negative_rate_0.5"] for row in rows] == ["", "", "0.000000", "1.000000"]
-    assert [row["IoU_THS_0.5"] for row in rows] == ["1.000000", "0.000010", "0.000010", "1.000000"]
-    assert [row["defect_score"] for row in rows] == ["0.900000", "0.300000", "0.700000", "0.100000"]
+    assert [row["dice_defective"] for row in rows] == ["1", "0", "", ""]
+    assert [row["true_negative_rate_0.5"] for row in rows] == ["", "", "0", "1"]
+    assert [float(row["IoU_THS_0.5"]) for row in rows] == pytest.approx([1, 0, 0, 1], abs=2e-5)
+    assert [row["defect_score"] for row in rows] == ["0.9", "0.3", "0.7", "0.1"]
     assert [float(row["defective"]) for row in rows] == [1, 1, 0, 0]
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["true_positive_rate_0.5"], summary["detection_cost"], summary["defective"]) == (0.5, 21, 0.5)

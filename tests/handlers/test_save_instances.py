@@ -53,10 +53,17 @@ def test_measurements_by_hand():
     assert count == {"count": 2}
     box = {"box_x": 2, "box_y": 1, "box_w": 4, "box_h": 2}
     centroid = {"centroid_x": "3.50", "centroid_y": "1.50"}
-    assert first == {"id": 1, "class": 1, "area_px": 8, **centroid, **box, "mean_intensity": "4.00"}
+    assert first == {"id": 1, "class": 1, "area_px": 8, **centroid, **box, "mean_intensity": "4"}
     assert second["class"] == 2
     assert (second["id"], second["area_px"], second["box_x"], second["box_y"]) == (3, 1, 0, 4)
-    assert second["mean_intensity"] == "6.00"
+    assert second["mean_intensity"] == "6"
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1, 1e7])
+def test_brightness_has_six_digits_whatever_the_scale(scale):
+    raw = scale * np.array([[[0.00123456, 0.00123458, 0.0]]])
+    (_, row) = measure(np.array([[1, 1, 0]]), raw, np.ones((1, 1, 3)))
+    assert float(row["mean_intensity"]) == pytest.approx(0.00123457 * scale, rel=1e-6)
 
 
 def test_the_map_has_the_picture_s_orientation_and_16_bit(tmp_path):

@@ -22,7 +22,7 @@ from tiny_heads import LPS, OBLIQUE, SHAPE, tumour, write
 from shared.datasets import LoadModalitiesd, TolerantDataset, list_brats_cases
 from shared.errors import UserError
 from shared.handlers import SaveTumours, check_tumours
-from shared.handlers.save_tumours import doubts
+from shared.handlers.save_tumours import doubts, tumour_volumes
 from shared.transforms.invert_readable import InvertReadabled
 
 GRID = ("pixdim", "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x",
@@ -124,6 +124,14 @@ def unpacked(path: Path) -> bytes:
     return gzip.decompress(path.read_bytes()) if path.name.lower().endswith(".gz") else path.read_bytes()
 
 
+def test_volumes_of_tiny_voxels_keep_their_digits() -> None:
+    labels = np.array([[[1, 2, 3, 3]]])
+    for side in (1e-5, 0.01, 30.0):
+        voxel = side**3 / 1000
+        volumes = tumour_volumes(labels, np.diag([side, side, side, 1]))
+        assert volumes == pytest.approx({"wt": 4 * voxel, "tc": 3 * voxel, "et": 2 * voxel}, rel=1e-6, abs=0)
+
+
 @pytest.mark.parametrize(
     ("convention", "numbers"), [("2019", [0, 1, 2, 4]), ("2023", [0, 1, 2, 3]), ("decathlon", [0, 2, 1, 3])]
 )
@@ -134,7 +142,7 @@ def test_numbering_and_volumes_by_hand(tmp_path: Path, convention: str, numbers:
     np.testing.assert_array_equal(labels, np.array(numbers)[tumour(1)])
     voxel = 1.1 * 0.9 * 2.5 / 1000
     whole, core = 8 * 6 * 6, 5 * 4 * 4
-    expected = [f"{count * voxel:.3f}" for count in (whole, core, core - 2 * 2 * 3)]
+    expected = [f"{count * voxel:.6g}" for count in (whole, core, core - 2 * 2 * 3)]
     assert [row[f"volume_{region}_ml"] for region in ("wt", "tc", "et")] == expected
     assert row["warnings"] == "voxels of 1.1x0.9x2.5 mm, the network sees 1x1x1 mm"
     assert row["error"] == ""

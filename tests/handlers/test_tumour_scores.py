@@ -58,7 +58,10 @@ def test_all_figures_of_hand_made_cases():
     state = run(CASES, "dice_mean", TumourScores())
     expected = {"dice_wt": [1, 1 / 2, 0], "dice_tc": [1, 0], "dice_et": [1, 0], "dice_mean": [1, 1 / 2, 0]}
     # One voxel, that at the end, lies 4 voxels of 1.5 mm from the nearest; percentiles go by way of 5 % of the other.
-    expected |= {"hd95_wt": [0, 0.95 * 4 * 1.5], "hd95_tc": [0], "hd95_et": [0]}
+    far, penalty = 0.95 * 4 * 1.5, 373.12866
+    expected |= {"hd95_wt": [0, far], "hd95_tc": [0], "hd95_et": [0]}
+    for region, second in (("wt", far), ("tc", 0), ("et", 0)):
+        expected[f"hd95_challenge_{region}"] = [0, second, penalty]
     assert {name: state.metrics[name] for name in expected} == pytest.approx(
         {name: np.mean(values) for name, values in expected.items()}, rel=1e-6
     )
@@ -78,9 +81,11 @@ def test_the_handler_leaves_what_the_functions_say(tmp_path):
         spacing = (1.5, 2.0, 4.0) if item["index"] == 1 else (2.0, 1.5, 4.0)
         figures = tumour_scores(found, truth, spacing, hd95=False) | reference_dice(item["image"], truth[None], "head")
         for name, value in figures.items():
-            assert row[name] == ("" if math.isnan(value) else f"{value:.6f}")
+            assert row[name] == ("" if math.isnan(value) else f"{value:.6g}")
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["undefined"]["dice_et"] == 1 and summary["undefined"]["EnhancingTumor"] == 0
+    assert (summary["missed_et"], summary["invented_et"], summary["by_type"][""]["invented_wt"]) == (0, 1, 1)
+    assert "invented_et" not in summary["undefined"] and [row["invented_et"] for row in rows] == ["0", "0", "1"]
     assert summary["TumorCore"] == pytest.approx(1 / 3, abs=1e-5)
     assert summary["true_volume_wt_ml"] == pytest.approx((0.048 + 0.024) / 3, abs=1e-6)
 

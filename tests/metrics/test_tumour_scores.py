@@ -35,6 +35,9 @@ def by_definition(found, truth):
         a, b = np.isin(found, labels), np.isin(truth, labels)
         scores[f"dice_{region}"] = 2 * (a & b).sum() / (a.sum() + b.sum()) if a.any() or b.any() else math.nan
         scores[f"hd95_{region}"] = hd95(a, b) if a.any() and b.any() else math.nan
+        penalty = 373.12866 if a.any() or b.any() else 0
+        scores[f"hd95_challenge_{region}"] = hd95(a, b) if a.any() and b.any() else penalty
+        scores[f"missed_{region}"], scores[f"invented_{region}"] = float(b.any() > a.any()), float(a.any() > b.any())
         scores[f"volume_{region}_ml"], scores[f"true_volume_{region}_ml"] = a.sum() * ml, b.sum() * ml
     dice = [scores[f"dice_{region}"] for region in REGIONS]
     scores["dice_mean"] = math.nan if np.isnan(dice).all() else np.nanmean(dice)
@@ -71,11 +74,24 @@ def test_a_region_that_is_in_neither_is_undefined_and_left_out_of_the_mean():
     assert (scores["dice_wt"], scores["dice_mean"], scores["hd95_wt"]) == (1, 1, 0)
     assert math.isnan(scores["dice_tc"]) and math.isnan(scores["dice_et"]) and math.isnan(scores["hd95_tc"])
     nothing = tumour_scores(empty, empty, SPACING)
-    assert all(math.isnan(value) for name, value in nothing.items() if not name.endswith("_ml"))
-    assert all(value == 0 for name, value in nothing.items() if name.endswith("_ml"))
+    undefined = {"dice_mean", *(f"{figure}_{region}" for figure in ("dice", "hd95") for region in REGIONS)}
+    assert {name for name, value in nothing.items() if math.isnan(value)} == undefined
+    assert all(value == 0 for name, value in nothing.items() if name not in undefined)
     for pair in ((empty, oedema), (oedema, empty)):
         assert tumour_scores(*pair, SPACING)["dice_wt"] == 0
     assert not any(name.startswith("hd95") for name in tumour_scores(oedema, oedema, SPACING, hd95=False))
+
+
+def test_a_miss_and_an_invention_are_told_apart_and_cost_what_they_cost_in_the_challenge():
+    empty, core = torch.zeros(5, 6, 7), torch.zeros(5, 6, 7)
+    core[2] = 1
+    missed, invented = tumour_scores(empty, core, SPACING), tumour_scores(core, empty, SPACING)
+    for scores, expected in ((missed, (1, 0)), (invented, (0, 1))):
+        assert (scores["missed_tc"], scores["invented_tc"]) == expected
+        assert (scores["missed_et"], scores["invented_et"], scores["hd95_challenge_et"]) == (0, 0, 0)
+        assert math.isnan(scores["hd95_tc"]) and scores["hd95_challenge_tc"] == pytest.approx(373.13, abs=0.005)
+    both = tumour_scores(core, core, SPACING)
+    assert (both["missed_tc"], both["invented_tc"], both["hd95_challenge_tc"]) == (0, 0, 0)
 
 
 def test_the_figures_depend_neither_on_the_place_nor_on_the_room_around():
