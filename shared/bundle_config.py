@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from monai.bundle import ConfigParser
 
-from .errors import UserError, in_short
+from .errors import UserError, in_short, user_error_behind
 
-__all__ = ["read_bundle"]
+__all__ = ["content_of", "read_bundle"]
 
 
 def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> ConfigParser:
@@ -48,6 +49,24 @@ def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> 
         raise UserError(f"overlay: {which} changes what {name} does not have; take overlays made for it") from error
     parser["bundle_root"] = str(bundle)
     return parser
+
+
+def content_of(parser: ConfigParser, name: str) -> Any:
+    """What a part of a configuration makes.
+
+    Args:
+        parser: of the configuration.
+        name: of the part, such as ``dataset``.
+
+    Raises:
+        UserError: a person's mistake, which MONAI wraps in errors of its own.
+    """
+    try:
+        return parser.get_parsed_content(name)
+    except Exception as error:
+        if mistake := user_error_behind(error):
+            raise UserError(str(mistake)) from error
+        raise
 
 
 def _name_unreadable(files: Sequence[Path]) -> None:

@@ -7,12 +7,20 @@ import json
 import shutil
 from pathlib import Path
 
+import torch
 from monai.bundle import ConfigWorkflow
 from starting import WARM, Command
+
+from shared.runs import describe
 
 ROOT = Path(__file__).resolve().parents[1]
 FEATURES = [4, 4, 8, 8, 8]
 DATA = {"unet_dsb": "nuclei", "unet_industrial": "defects", "unet3d_brats": "heads"}  # fixtures of a bundle's data
+USE = {  # what the weights of a bundle tell
+    "unet_dsb": {"channels": 3, "num_classes": 1, "patch_size": [96, 96]},
+    "unet_industrial": {"channels": 1, "threshold": 0.5, "min_area": 1, "patch_size": [96, 96]},
+    "unet3d_brats": {"spacing": [2.0, 2.0, 2.0], "patch_size": [64, 64, 64]},
+}
 SMALL = {"device": "cpu", "network_def::features": FEATURES}
 TRAINING = SMALL | {"epochs": 1, "val_interval": 1, "batch_size": 4, "patch_size": [96, 96]}
 
@@ -43,6 +51,12 @@ def copy_bundle(name, folder):
         content["network_def"]["features"] = FEATURES
         file.write_text(json.dumps(content, indent=2))
     return bundle
+
+
+def save_weights(bundle, network, path, state=None, **facts):
+    """Save a network as weights of a bundle, which tell what they are for."""
+    state = network.state_dict() if state is None else state
+    torch.save(describe(network, state, {"recipe": "inference"} | USE[bundle] | facts), path)
 
 
 def table(path):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from brightness import brightness_network
 from PIL import Image
-from running import ROOT
+from running import ROOT, save_weights
 
 from shared.networks import UNet
 from shared.synthetic.dsb import draw_case
@@ -36,7 +36,7 @@ def test_a_large_picture_takes_no_more_memory_than_stated(tmp_path):
     )
     picture, labels = draw_case(seed=0, number=0, shape=(256, 256))
     Image.fromarray(np.tile(picture, (SIDE // 256, SIDE // 256, 1))).save(tmp_path / "large.png")
-    torch.save(brightness_network(UNet(3, 2, (16, 32, 64, 128, 256))).state_dict(), tmp_path / "model.pt")
+    save_weights("unet_dsb", brightness_network(UNet(3, 2, (16, 32, 64, 128, 256))), tmp_path / "model.pt")
     bundle = ROOT / "bundles" / "unet_dsb"
     words = [sys.executable, "-c", MONAI_AND_PEAK, "run", "--config_file", str(bundle / "configs" / "inference.json")]
     words += ["--bundle_root", str(bundle), "--dataset_dir", str(tmp_path / "large.png"), "--device", "cpu"]
@@ -63,7 +63,8 @@ def peak_of_an_inspection(folder, side, *options):
     bundle = ROOT / "bundles" / "unet_industrial"
     words = [sys.executable, "-c", MONAI_AND_PEAK, "run", "--config_file", str(bundle / "configs" / "inference.json")]
     words += ["--bundle_root", str(bundle), "--dataset_dir", str(folder / "in"), "--output_dir", str(folder / "out")]
-    words += ["--checkpoint", str(folder / "model.pt"), "--device", "cpu", "--engine", "eager"]
+    words += ["--checkpoint", str(folder / "model.pt"), "--channels", "1", "--threshold", "0.5", "--min_area", "1"]
+    words += ["--device", "cpu", "--engine", "eager"]
     words += ["--network_def", str(POINTWISE), *options]  # what a network takes does not grow with the picture
     # Else glibc keeps some freed blocks of up to 32 MB, which of the smaller picture are more than of the large one.
     settings = os.environ | {"MALLOC_MMAP_THRESHOLD_": "1000000"}

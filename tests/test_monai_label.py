@@ -9,7 +9,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from PIL import Image
-from running import DATA, FEATURES, ROOT, run_bundle
+from running import DATA, FEATURES, ROOT, run_bundle, save_weights
 
 SMALL = {
     "unet_dsb": {"network_def::features": FEATURES},
@@ -31,7 +31,7 @@ def handed_over(request, tmp_path):
         pairs = [{key: str(prepared / case[key]) for key in ("image", "label")} for case in cases]
     torch.manual_seed(0)
     weights = tmp_path / "model.pt"
-    torch.save(small(name, "inference").get_parsed_content("network_def").state_dict(), weights)
+    save_weights(name, small(name, "inference").get_parsed_content("network_def"), weights)
     return name, weights, pairs
 
 

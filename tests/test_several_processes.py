@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigParser
-from running import FEATURES, ROOT, SMALL, run_bundle, table
+from running import FEATURES, ROOT, SMALL, run_bundle, save_weights, table
 
 from shared.datasets import own_share
 from shared.errors import UserError, user_error_behind
@@ -110,7 +110,7 @@ def test_defects_are_scored_as_by_one_process(defects, tmp_path):
     """Weights drawn at random; they tell as much as any."""
     config = ConfigParser.load_config_file(str(ROOT / "bundles" / "unet_industrial" / "configs" / "train.json"))
     network = ConfigParser({**config["network_def"], "in_channels": 1, "features": FEATURES}).get_parsed_content()
-    torch.save(network.state_dict(), tmp_path / "model.pt")
+    save_weights("unet_industrial", network, tmp_path / "model.pt")
     cases = json.loads((defects / "datalist.json").read_text())["training"]
     fold = next(fold for fold in range(3) if sum(case["fold"] == fold for case in cases) % 2)
     words = ("--dataset_dir", defects, "--checkpoint", tmp_path / "model.pt", "--output_dir", tmp_path / "several")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from PIL import Image
-from running import ROOT, SMALL, run_bundle
+from running import ROOT, SMALL, run_bundle, save_weights
 
 from shared.errors import user_error_behind
 
@@ -35,7 +35,7 @@ def bundle(request, tmp_path_factory):
         last = [part for part in networks[-1].modules() if isinstance(part, torch.nn.Conv2d)][-1]
         last.weight.data *= 30  # as they are drawn, all probabilities are near 1/2
         files.append(str(folder / f"{seed}.pt"))
-        torch.save(networks[-1].state_dict(), files[-1])
+        save_weights(request.param, networks[-1], files[-1])
     return request.param, networks, files
 
 
@@ -127,7 +127,7 @@ def test_evaluation_scores_the_ensemble_and_names_it(bundle, request, tmp_path):
     ("checkpoints", "message"),
     [
         ([], "checkpoints: [] will not do; take a list of files"),
-        ("a.pt", "checkpoints: 'a.pt' will not do; take a list of files"),
+        ("a.pt", "checkpoint: a.pt does not exist"),
         ([3], "checkpoints: [3] will not do; take a list of files"),
         (["none.pt"], "checkpoints: none.pt does not exist"),
         (["good", "none.pt"], "checkpoints: none.pt does not exist"),
@@ -136,12 +136,13 @@ def test_evaluation_scores_the_ensemble_and_names_it(bundle, request, tmp_path):
 )
 def test_a_list_that_will_not_do_ends_before_any_work(tmp_path, checkpoints, message):
     network = parse("unet_dsb", ["inference"]).get_parsed_content("network_def")
-    torch.save(network.state_dict(), tmp_path / "good.pt")
+    save_weights("unet_dsb", network, tmp_path / "good.pt")
     torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / "other.pt")
     if isinstance(checkpoints, list):
         checkpoints = [str(tmp_path / f"{c}.pt") if c in ("good", "other") else c for c in checkpoints]
     Image.fromarray(np.zeros((5, 5), np.uint8)).save(tmp_path / "a.png")
     options = SMALL | {"dataset_dir": tmp_path / "a.png", "output_dir": tmp_path / "out"}
+    options |= {"channels": 3, "num_classes": 1}
     with pytest.raises(Exception) as raised:
         run_bundle("unet_dsb", ["inference", "ensemble"], checkpoints=checkpoints, **options)
     assert message in str(user_error_behind(raised.value))

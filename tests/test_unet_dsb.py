@@ -164,10 +164,11 @@ def test_wrong_values_end_before_any_work(nuclei, tmp_path, options, message):
 
 def test_the_wiring_that_stands_twice_is_the_same():
     train, inference = (ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "inference"))
-    assert train["network_def"] == inference["network_def"]
-    assert train["network"] == inference["network"]
+    literal = {"in_channels": train["channels"], "out_channels": train["num_classes"] + 1}
+    assert train["network_def"] | literal == inference["network_def"]
     reading = [t for t in inference["preprocessing"]["transforms"] if t["_target_"] != "CopyItemsd"]
     assert reading == [t for t in train["train"]["deterministic_transforms"] if t["keys"] != "label"]
     parts = [t for t in inference["postprocessing"]["transforms"] if "SplitNucleid" in t["_target_"]]
-    theirs = [t for t in train["evaluate"]["postprocessing"]["transforms"] if "SplitNucleid" in t["_target_"]]
-    assert [{**t, "keys": ""} for t in parts] == [{**t, "keys": ""} for t in theirs]
+    for part in ("validate", "evaluate"):
+        theirs = [t for t in train[part]["postprocessing"]["transforms"] if "SplitNucleid" in t["_target_"]]
+        assert [{**t, "keys": ""} for t in parts] == [{**t, "keys": ""} for t in theirs]

@@ -13,13 +13,13 @@ from monai.data import DataLoader
 from monai.engines import SupervisedEvaluator
 from torch.utils.data import Subset
 
-from ..bundle_config import read_bundle
-from ..errors import UserError, user_error_behind
+from ..bundle_config import content_of, read_bundle
+from ..errors import UserError
 from .steps import BASELINE, compared, name_of
 
 __all__ = ["case_steps"]
 
-PREPARING = ("load_checkpoint", "load_checkpoints", "check_patch")  # what of `run` comes before the first case
+PREPARING = ("check_weights", "check_patch")  # what of `run` comes before the first case
 
 
 def case_steps(
@@ -110,12 +110,7 @@ def _evaluator(bundle: str | Path, overlays: Sequence[str], options: Mapping[str
         raise UserError(f"checkpoint: this overlay takes several; lay a file with {example} over it, and name no other")
     for name, value in {**options, "skip_existing": False, "evaluator::val_handlers": []}.items():
         parser[name] = value
-    try:
-        for number, entry in enumerate(parser["run"]):
-            if isinstance(entry, dict) and entry["_target_"].rpartition(".")[2] in PREPARING:
-                parser.get_parsed_content(f"run::{number}")
-        return parser.get_parsed_content("evaluator")
-    except Exception as error:  # MONAI wraps what goes wrong in errors of its own
-        if mistake := user_error_behind(error):
-            raise UserError(str(mistake)) from error
-        raise
+    for number, entry in enumerate(parser["run"]):
+        if isinstance(entry, dict) and entry["_target_"].rpartition(".")[2] in PREPARING:
+            content_of(parser, f"run::{number}")
+    return content_of(parser, "evaluator")

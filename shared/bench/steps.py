@@ -15,7 +15,8 @@ from monai.inferers import Inferer, SimpleInferer
 from ..errors import UserError
 from ..inferers import PrecisionInferer
 from ..metrics.agreement import Agreement
-from ..runs import load_checkpoint
+from ..networks import definition_of
+from ..runs import Weights, load_networks
 
 __all__ = ["BASELINE", "compared", "loader_step", "name_of", "network_steps"]
 
@@ -60,10 +61,12 @@ def network_steps(
     if len(size) != len(image["spatial_shape"]):
         given, sides = "x".join(map(str, size)), len(image["spatial_shape"])
         raise UserError(f"size: {given} will not do; the network of {parser['bundle_root']} takes {sides} sides")
-    batch = torch.rand(batch_size, image["num_channels"], *size, device=where)
-    network = parser.get_parsed_content("network_def").to(where)
+    network = parser.get_parsed_content("network_def")
     if checkpoint is not None:
-        load_checkpoint(checkpoint, network)
+        (network,) = load_networks(Weights(checkpoint, parser["train::description::recipe"]), network)
+    network = network.to(where)
+    channels = (definition_of(network) or {}).get("in_channels", image["num_channels"])
+    batch = torch.rand(batch_size, channels, *size, device=where)
     fast = copy.deepcopy(network).to(memory_format=CHANNELS_LAST[len(size)])
     make = _training_step if mode == "train" else _inference_step
     _try(network, batch, image["spatial_shape"])

@@ -9,9 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import torch
 from monai.bundle import ConfigParser
 
 from ..atomic import atomic_folder, atomic_write_json, atomic_write_table
+from ..atomic_save import atomic_save
 from ..errors import UserError
 from ..runs.record import sha256_of
 from .calibration_report import COLUMNS, calibration_facts, calibration_lines, curve_rows
@@ -67,12 +69,15 @@ def calibrate_run(
         model, split = trained.folder / "model.pt", "validation"
         _check_pictures(trained)
     folder = Path(output) if output is not None else trained.folder / FOLDER
+    own = folder == trained.folder / FOLDER and split == "validation"
     with atomic_folder(folder) as part:
         with TemporaryDirectory(dir=part) as workplace:
             score, defective = _scores(trained, model, split, Path(workplace))
         curve = _curve(trained, split, score, defective, missed, false_alarm)
         point = choose_threshold(curve)
-        facts = calibration_facts(curve, point, missed, false_alarm) | {
+        facts = calibration_facts(curve, point, missed, false_alarm)
+        told = own and _tell(model, facts["threshold"])
+        facts |= {
             "split": split,
             "fold": trained.config["fold"],
             "dataset_dir": str(trained.config["dataset_dir"]),
@@ -82,7 +87,9 @@ def calibrate_run(
         draw_cost(part / "cost_curve.png", curve, point)
         atomic_write_json(part / FILE, facts)
     lines = calibration_lines(facts, curve, float(trained.config.get("threshold", 0.5)), folder)
-    if folder == trained.folder / FOLDER and split == "validation":
+    if told:
+        lines.append(f"inspect       with --checkpoint {model}, which tells this threshold from now on")
+    if own:
         lines.append(f"ship it       python -m shared release {trained.folder}")
     return "\n".join(lines)
 
@@ -124,6 +131,16 @@ def read_calibration(run: TrainedRun) -> float | None:
     if digest != sha256_of(run.folder / "model.pt"):
         raise UserError(f"{path}: belongs to other weights than {run.folder / 'model.pt'}; {remedy}")
     return threshold
+
+
+def _tell(model: Path, threshold: float) -> bool:
+    """Let weights that tell what they are for tell the threshold as well; whether they do."""
+    state = torch.load(model, map_location="cpu", weights_only=True)
+    if not hasattr(state, "description"):
+        return False
+    state.description["threshold"] = threshold
+    atomic_save(model, state)
+    return True
 
 
 def _check_pictures(run: TrainedRun) -> None:

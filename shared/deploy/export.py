@@ -17,11 +17,10 @@ from monai.inferers import Inferer, SimpleInferer
 from monai.networks.utils import convert_to_onnx
 
 from ..atomic import atomic_path
-from ..bundle_config import read_bundle
-from ..errors import UserError, user_error_behind
+from ..bundle_config import content_of, read_bundle
+from ..errors import UserError
 from ..extras import need_extra
 from ..metrics.agreement import LEAST_DICE, MOST_DIFFERENCE, MOST_SHIFT, Agreement
-from ..runs import load_checkpoint
 
 __all__ = ["export_onnx"]
 
@@ -77,12 +76,16 @@ def export_onnx(
     need_extra("onnx", ["onnx", "onnxscript", *(["onnxruntime"] if check else [])], "export")
     knobs = dict(knobs or {})
     parser = _configuration(bundle, overlays, knobs)
-    network = parser.get_parsed_content("network_def")
-    load_checkpoint(checkpoint or parser.get_parsed_content("checkpoint"), network)
-    network.eval()
+    if checkpoint is not None:
+        parser["checkpoint"] = str(checkpoint)
+    for number, entry in enumerate(parser["run"]):
+        if isinstance(entry, dict) and entry["_target_"].endswith(".check_weights"):
+            content_of(parser, f"run::{number}")
+    network = content_of(parser, "networks")[0].eval()
 
     image = parser["_meta_::network_data_format::inputs::image"]
-    channels, dimensions = knobs.get("channels", image["num_channels"]), len(image["spatial_shape"])
+    dimensions = len(image["spatial_shape"])
+    channels = content_of(parser, "channels") if "channels" in parser else image["num_channels"]
     example = torch.rand(2, channels, *EXAMPLE[:dimensions])
     examples = _pictures(parser, pictures, output) if pictures is not None else _blobs(image, channels)
     model = _converted(network, example)
@@ -196,11 +199,9 @@ def _pictures(parser: ConfigParser, pictures: str | Path, output: Path) -> Examp
     """The pictures of a folder as the configuration lists, prepares and cuts them."""
     parser["dataset_dir"], parser["output_dir"] = str(pictures), f"{output}.results"  # nothing is written there
     try:
-        dataset = parser.get_parsed_content("dataset")
-    except Exception as error:  # MONAI wraps what goes wrong in errors of its own
-        if mistake := user_error_behind(error):
-            raise UserError(f"pictures: {mistake}") from error
-        raise
+        dataset = content_of(parser, "dataset")
+    except UserError as error:
+        raise UserError(f"pictures: {error}") from error
 
     def read() -> Iterator[torch.Tensor]:
         for item in dataset:

@@ -17,7 +17,8 @@ from monai.bundle import ConfigParser
 from ..atomic import atomic_path, atomic_write_json, atomic_write_text
 from ..atomic_save import atomic_save
 from ..errors import UserError
-from ..runs import load_checkpoint
+from ..networks import definition_of
+from ..runs import Weights, describe, load_networks
 from ..runs.origin import WORKPLACE
 from .calibrate import read_calibration
 from .card import read_card
@@ -27,7 +28,14 @@ from .trained_run import TrainedRun, evaluate_run, read_run, refuse_learned
 __all__ = ["half_precision", "release_run"]
 
 LARGEST_MB = 25.0
-TRAINED_FOR = ("spacing", "patch_size")  # knobs of a run that its weights are used with
+RECIPE = "inference"  # weights of others have overlays of their own
+TRAINED_FOR = (
+    "channels",
+    "num_classes",
+    "spacing",
+    "patch_size",
+    "min_area",
+)  # knobs of a run that its weights are used with
 UNCALIBRATED = 0.5  # threshold of weights that nobody has chosen one for
 VERSION = re.compile(r"(\d+)\.(\d+)\.\d+")
 PROSE = "docs/README.md, docs/data_license.txt and the texts in configs/metadata.json"
@@ -65,10 +73,9 @@ def release_run(
 
     Writes ``models/model.pt`` in half precision, evaluates exactly that file with the bundle's ``evaluate.json`` on the
     fold that the run held out, and writes what came out to ``results/<bundle>/shipped``, to ``metadata.json`` (figures,
-    version, changelog) and between the marks of the model card ``docs/README.md``, see ``Card``. A run brings its
-    threshold along, with the curve if it has been calibrated, and one on volumes the size of voxels and windows: the
-    weights are evaluated with them, and they become those of ``train.json`` and ``inference.json``, where nothing else
-    changes.
+    version, changelog) and between the marks of the model card ``docs/README.md``, see ``Card``. The file tells the
+    network of the run and its knobs, and its threshold, with the curve if it has been calibrated; ``train.json`` and
+    ``inference.json`` follow where they say something else, and nothing else in them changes.
 
     Args:
         run: folder of a finished training.
@@ -93,12 +100,10 @@ def release_run(
     if version is not None and not VERSION.fullmatch(version):
         raise UserError(f"version: {version!r} is not of the form 1.2.3; name one that is")
     version = version or _next_version(metadata["version"])
-    calibrated = read_calibration(trained)
-    used = json.loads((configs / "inference.json").read_text(encoding="utf-8")).keys()
-    knobs = {name: config[name] for name in TRAINED_FOR if name in used & config.keys()}
-    if "threshold" in used:
-        knobs["threshold"] = _asked_threshold(trained, configs) if calibrated is None else calibrated
-    changed = _with_knobs(configs, knobs)
+    weights = Weights(run / "model.pt", RECIPE)
+    (network,) = load_networks(weights, _network_of((configs / "inference.json").read_text(encoding="utf-8")))
+    facts = _facts(weights, trained)
+    changed = _changed_configs(configs, network, facts)
     name = bundle.resolve().name  # of an unpacked bundle the folder is `.`
     shipped = Path(results) / name / "shipped"
     split = "fold" if config["fold"] >= 0 else "validation"
@@ -106,13 +111,13 @@ def release_run(
 
     with tempfile.TemporaryDirectory(dir=run, prefix=WORKPLACE) as workplace:
         model, scores = Path(workplace) / "model.pt", Path(workplace) / "scores"
-        atomic_save(model, half_precision(_network(bundle, run / "model.pt", config)))
+        atomic_save(model, describe(network, half_precision(network), facts))
         if (size := model.stat().st_size / 1e6) > max_mb:
             raise UserError(
                 f"release: {run}/model.pt takes {size:.1f} MB in half precision, more than {max_mb:g}; train a "
                 f"narrower network, or allow it by --max_mb {math.ceil(size)}"
             )
-        options = {"split": split, "checkpoint": model, **knobs}
+        options = {"split": split, "checkpoint": model}
         folder = evaluate_run(trained, [configs / "train.json", configs / "evaluate.json"], scores, options)
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         summary["checkpoint"] = f"{name}/models/model.pt, version {version}"
@@ -131,13 +136,14 @@ def release_run(
             shutil.copy(model, temporary)
     for file, text in changed.items():
         atomic_write_text(file, text)
+    if "channels" in facts:
+        metadata["network_data_format"]["inputs"]["image"]["num_channels"] = facts["channels"]
     metadata |= {"version": version, "eval_metrics": figures, "changelog": changelog}
     atomic_write_json(metadata_file, metadata, indent=2)
     atomic_write_text(card_file, card.filled(summary))
     lines = [f"{bundle}/models/model.pt  {size:.1f} MB, version {version}", told, str(shipped)]
     if changed:
-        adopted = ", ".join(f"{knob} {value!r}" for knob, value in knobs.items())
-        lines.append(f"{adopted}, as of the run, in {' and '.join(str(file) for file in changed)}")
+        lines.append(f"network and knobs as of the run in {' and '.join(str(file) for file in changed)}")
     lines.append(f"evaluated with {configs}/train.json and evaluate.json, --fold {config['fold']} --split {split}")
     lines.append(f"left as they were, and now yours to look over: {PROSE}")
     return "\n".join(lines)
@@ -175,34 +181,42 @@ def _keep(target: Path, run: TrainedRun, scores: Path, summary: Mapping[str, Any
     atomic_write_json(target / "run.json", {"training": run.record, "evaluation": evaluation | {"config": None}})
 
 
-def _with_knobs(configs: Path, knobs: Mapping[str, Any]) -> dict[Path, str]:
-    """Text of those of the bundle's two complete configurations in which ``knobs`` have other values."""
+def _changed_configs(configs: Path, network: torch.nn.Module, facts: Mapping[str, Any]) -> dict[Path, str]:
+    """Text of those of the bundle's two complete configurations that do not say what ``network`` is and is used with.
+
+    What reads a configuration without weights, such as a training that begins with them, needs it there.
+    """
     changed = {}
     for file in (configs / "train.json", configs / "inference.json"):
         text = before = file.read_text(encoding="utf-8")
-        for name, value in knobs.items():
-            try:
-                text = set_knob(text, name, value)
-            except ValueError as error:
-                raise UserError(f'release: no "{name}" to set at the top of {file}') from error
+        content = json.loads(text)
+        for name in facts.keys() & json.loads((configs / "inference.json").read_text(encoding="utf-8")).keys():
+            if name in content and not str(content[name]).startswith("$@weights"):
+                text = set_knob(text, name, facts[name])
+        definition = definition_of(network)
+        if definition is not None and definition != definition_of(_network_of(text)):
+            name = definition.pop("network")
+            package = content["network_def"]["_target_"].rpartition(".")[0]
+            text = set_knob(text, "network_def", {"_target_": f"{package}.{name}", **definition})
         if text != before:
             changed[file] = text
     return changed
 
 
-def _network(bundle: Path, checkpoint: Path, config: Mapping[str, Any]) -> torch.nn.Module:
-    """The network of the bundle's inference, filled with the run's weights."""
-    parser = ConfigParser()
-    parser.read_config(bundle / "configs" / "inference.json")
-    for knob in ("channels", "num_classes"):
-        if knob in config and config[knob] != parser[knob]:
-            raise UserError(
-                f"release: the run has {knob} {config[knob]}, the bundle {parser[knob]}; set it in train.json, "
-                f"inference.json and metadata.json of {bundle}/configs"
-            )
-    network: torch.nn.Module = parser.get_parsed_content("network_def")
-    load_checkpoint(checkpoint, network)
+def _network_of(configuration: str) -> torch.nn.Module:
+    network: torch.nn.Module = ConfigParser(json.loads(configuration)).get_parsed_content("network_def")
     return network
+
+
+def _facts(weights: Weights, run: TrainedRun) -> dict[str, Any]:
+    """What the weights tell of their use; of a run of an older version, which they do not tell, its knobs."""
+    (description,), config = weights.descriptions, run.config
+    facts = {name: value for name, value in description.items() if name != "definition"}
+    facts = facts or {"recipe": RECIPE} | {name: config[name] for name in TRAINED_FOR if name in config}
+    calibrated = read_calibration(run)
+    if "threshold" in config:
+        facts["threshold"] = _asked_threshold(run, run.bundle / "configs") if calibrated is None else calibrated
+    return facts
 
 
 def _next_version(version: str) -> str:

@@ -7,6 +7,7 @@ import logging
 import math
 import signal
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,6 +21,7 @@ from monai.engines import Workflow
 from ..atomic_save import atomic_save
 from ..errors import UserError, message_behind
 from ..runs.processes import from_first, is_first, is_group
+from ..runs.weights import describe
 
 __all__ = ["Checkpoint"]
 
@@ -47,6 +49,7 @@ class Checkpoint:
         interval: epochs between two resumable states; the last epoch is always saved.
         resume: whether to go on from the newest state in ``checkpoints/``, if there is one.
         early_stop: stop when a validation finds the best network this many epochs old; None never stops early.
+        description: what must be known where the weights are used, see ``shared.runs.describe``; the files keep it.
 
     Raises:
         ValueError: ``interval`` or ``early_stop`` is less than 1.
@@ -63,6 +66,7 @@ class Checkpoint:
         interval: int = 1,
         resume: bool = False,
         early_stop: int | None = None,
+        description: Mapping[str, Any] | None = None,
     ) -> None:
         for name, value in (("interval", interval), ("early_stop", early_stop)):
             if value is not None and value < 1:
@@ -74,6 +78,7 @@ class Checkpoint:
         self.interval = interval
         self.resume = resume
         self.early_stop = early_stop
+        self.description = description or {}
         self.best: dict[str, float] = {"metric": math.nan, "epoch": 0}
         self.unsaved: dict[str, Any] | None = None
         self.old_handlers: dict[int, Any] = {}
@@ -151,6 +156,7 @@ class Checkpoint:
         # Assigned in one go: a signal may come at any moment, and whoever it calls saves what stands here.
         progress = {"epoch": epoch, "iteration": engine.state.iteration, "best": self.best, "stopped_early": stops}
         state = progress | {name: part.state_dict() for name, part in self.parts.items() if part is not None}
+        state["network"] = describe(self.parts["network"], state["network"], self.description)
         if is_due:
             self.unsaved = state
             self._save()
@@ -196,7 +202,8 @@ class Checkpoint:
     def _save_network(self) -> None:
         if not is_first():
             return
-        atomic_save(self.model_file, self.parts["network"].state_dict())
+        network = self.parts["network"]
+        atomic_save(self.model_file, describe(network, network.state_dict(), self.description))
 
     def _save(self) -> None:
         if self.unsaved is None:

@@ -67,7 +67,7 @@ class _OpenVINONetwork:
             if self.may_refuse:
                 return self.network(x, *more, **options)
             raise ValueError("engine must be eager or compile for a network with more than one input, got 'openvino'")
-        key = (self.mark, self.low, x.dtype, x.shape[1], size_class(x), torch.get_num_threads())
+        key = (self.mark, self.low, x.dtype, x.shape[1], size_class(self.network, x), torch.get_num_threads())
         if self.may_refuse and key in _refused:
             return self.network(x)
         try:

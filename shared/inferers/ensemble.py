@@ -48,18 +48,18 @@ def mean_logits(outputs: Iterable[torch.Tensor], softmax: bool = False) -> torch
 class Ensemble(torch.nn.ModuleList):
     """Networks of one architecture as one network, whose probabilities are the mean of theirs.
 
-    It begins with one; ``shared.runs.load_checkpoints`` adds the others. Engines take it as one network.
+    Engines take it as one network.
 
     Args:
-        network: the first.
+        networks: one at least.
         softmax: as for ``mean_logits``.
 
     Shape:
         As of each network, which gives one tensor of logits.
     """
 
-    def __init__(self, network: torch.nn.Module, softmax: bool = False) -> None:
-        super().__init__([network])
+    def __init__(self, networks: Iterable[torch.nn.Module], softmax: bool = False) -> None:
+        super().__init__(networks)
         self.softmax = softmax
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

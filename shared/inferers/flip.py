@@ -10,6 +10,7 @@ import torch
 from monai.inferers import Inferer
 
 from .ensemble import mean_logits
+from .network_call import NetworkCall
 
 __all__ = ["FlipInferer"]
 
@@ -39,4 +40,4 @@ class FlipInferer(Inferer):
         def over_flips(x: torch.Tensor, *more: Any, **options: Any) -> torch.Tensor:
             return mean_logits((network(x.flip(flip), *more, **options).flip(flip) for flip in flips), self.softmax)
 
-        return self.inferer(inputs, over_flips, *args, **kwargs)
+        return self.inferer(inputs, NetworkCall(over_flips, network), *args, **kwargs)

@@ -10,6 +10,8 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
+from ..transforms import CheckFinited
+
 __all__ = ["LazyNormalizeIntensityd", "Moments"]
 
 MEAN, DEVIATION = "lazy_mean", "lazy_deviation"  # keys in the meta data
@@ -28,6 +30,7 @@ class LazyNormalizeIntensityd(MapTransform):
 
     Raises:
         ValueError: at work, a picture without meta data.
+        UserError: at work, a picture that is not finite once it is normalised.
 
     Shape:
         Any, also of the result.
@@ -54,6 +57,8 @@ class LazyNormalizeIntensityd(MapTransform):
                 moments = {MEAN: least, DEVIATION: 1.0}
             else:
                 moments = {MEAN: values.mean().item(), DEVIATION: values.std(unbiased=False).item() or 1.0}
+            # Of finite values these are infinite where the sum of their squares is.
+            CheckFinited(key)({key: MetaTensor(torch.tensor(list(moments.values())), meta=picture.meta)})
             result[key] = MetaTensor(picture.as_tensor(), meta=picture.meta | moments)  # of the same memory
         return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
+import operator
 import shutil
 import sys
 import tempfile
@@ -16,22 +17,19 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils import _pytree as pytree
 
 from ..errors import UserError
+from ..networks import geometry_of
 from .model_cache import MODEL, cache_folder, store
 
 __all__ = ["EngineError", "OpenVINOEngine", "openvino_is_there", "size_class"]
 
-# A traced network is a list of operations without branches. MONAI's decoders branch: a side that was odd before a
-# pooling is padded after it. Which poolings meet an odd side follows from the side modulo two to their number; five are
-# the most that the networks here have (SubpixelUNet's four come after a halving, UNet3D has five). A network with more
-# may give an output of another size without an error.
-MODULUS = 32
-EXAMPLE = 64  # sides of the example from here to twice this number, congruent to the picture's modulo this
+EXAMPLE = 64  # sides of the example are this long at least
+CLOSE = 1e-3  # of the largest value: what a conversion may differ from its network in float32
 STRUCTURE = ["segmentation_bundles", "outputs"]  # where in the model's own notes the nesting of its outputs stands
 
 
@@ -44,6 +42,9 @@ class OpenVINOEngine:
 
     It is read from the cache on the disk or, if it is not there, converted from ``network``, which is not kept.
 
+    A conversion is compared with its network in float32, at another batch and size than it was made with, before it
+    is used or kept.
+
     Args:
         network: in evaluation mode, on the CPU, with one tensor as input.
         fingerprint: of the network, as by ``fingerprint``.
@@ -51,7 +52,8 @@ class OpenVINOEngine:
         low: whether to compute in bfloat16 or float16 where the processor has it in hardware.
 
     Raises:
-        EngineError: OpenVINO cannot be started, or cannot convert the network.
+        EngineError: OpenVINO cannot be started, or cannot convert the network; in a call, an output has other batch or
+            sides than its input.
 
     Shape:
         Input ``(N, C, *spatial)``; the outputs are nested as the network's, float32 where the network's are.
@@ -65,8 +67,14 @@ class OpenVINOEngine:
 
     def _start(self, network: torch.nn.Module, fingerprint: str, x: torch.Tensor, low: bool) -> None:
         precision = low_precision(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")) if low else "f32"
-        sizes = f"{size_class(x)} of {MODULUS}"  # or a cache would give what was converted for another modulus
-        words = [fingerprint, precision, openvino().__version__, str(x.dtype), str(x.shape[1]), sizes]
+        words = [
+            fingerprint,
+            precision,
+            openvino().__version__,
+            str(x.dtype),
+            str(x.shape[1]),
+            str(size_class(network, x)),
+        ]
         entry = cache_folder() / "openvino" / hashlib.sha256(" ".join(words).encode()).hexdigest()
         model = _read(entry)
         if model is None:
@@ -84,16 +92,45 @@ class OpenVINOEngine:
                 raise _fails(f"computing a batch of {tuple(x.shape)}", error) from error
             # The arrays are copies, so the next picture does not write over them.
             leaves = [torch.from_numpy(found[number]) for number in range(self.structure.num_leaves)]
+        for leaf in leaves:
+            if (len(leaf), *leaf.shape[2:]) != (len(x), *x.shape[2:]):
+                shapes = f"{tuple(x.shape)} gave {tuple(leaf.shape)}"
+                raise EngineError(f"engine: the batch {shapes}, which is another batch or size; take --engine eager")
         return pytree.tree_unflatten(leaves, self.structure)
 
 
-def size_class(x: torch.Tensor) -> tuple[int, ...]:
-    """Pictures of one size class can share a conversion.
+class SizeClass(NamedTuple):
+    """Pictures that can share a conversion.
 
-    >>> size_class(torch.zeros(1, 3, 512, 96)), size_class(torch.zeros(4, 3, 37, 64))
-    ((0, 0), (5, 0))
+    A traced network is a list of operations without branches. Decoders branch: a side that was odd before a pooling is
+    padded after it. Which poolings meet an odd side follows from what is left of the side when it is divided by all of
+    them.
+
+    Args:
+        modulus: of each side; None where the network does not tell, and pictures of one size only share.
+        rest: of each side, divided by its modulus; the side itself where there is none.
     """
-    return tuple(side % MODULUS for side in x.shape[2:])
+
+    modulus: tuple[int, ...] | None
+    rest: tuple[int, ...]
+
+
+def size_class(network: torch.nn.Module, x: torch.Tensor) -> SizeClass:
+    """The size class of a picture.
+
+    Args:
+        network: that will compute it.
+        x: the picture, ``(N, C, *spatial)``.
+
+    Example:
+        >>> size_class(torch.nn.MaxPool2d(32), torch.zeros(1, 3, 512, 37))
+        SizeClass(modulus=(32, 32), rest=(0, 5))
+    """
+    sides = tuple(x.shape[2:])
+    geometry = geometry_of(network, x.shape[1], len(sides))
+    if geometry is None:
+        return SizeClass(None, sides)
+    return SizeClass(geometry.modulus, tuple(map(operator.mod, sides, geometry.modulus)))
 
 
 def low_precision(capabilities: Sequence[str]) -> str:
@@ -148,17 +185,17 @@ def _read(entry: Path) -> Any:
 
 def _convert(network: torch.nn.Module, x: torch.Tensor, entry: Path) -> Any:
     ov, began = openvino(), time.perf_counter()
-    sides = [side if side < 2 * EXAMPLE else EXAMPLE + side % EXAMPLE for side in x.shape[2:]]
-    flat = _Flat(network)
-    shape = ov.PartialShape([-1, x.shape[1], *[-1] * len(sides)])
+    flat, (traced, compared) = _Flat(network), _examples(network, x)
+    shape = ov.PartialShape([-1, x.shape[1], *[-1] * (x.ndim - 2)])
     # Tracing must meet neither autocast, whose casts it would record, nor tensors of the inference mode.
     with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False), _as_it_was():
         try:
-            model = ov.convert_model(flat, example_input=torch.zeros(1, x.shape[1], *sides, dtype=x.dtype), input=shape)
+            model = ov.convert_model(flat, example_input=traced, input=shape)
         except Exception as error:  # tracing calls the network's code, which can fail in any way
             raise _fails("converting", error) from error
-    if len(model.outputs) != flat.structure.num_leaves:
-        raise EngineError("engine: OpenVINO merges outputs of this network; take --engine eager")
+        if len(model.outputs) != flat.structure.num_leaves:
+            raise EngineError("engine: OpenVINO merges outputs of this network; take --engine eager")
+        _compare(flat, model, compared)
     model.set_rt_info(pytree.treespec_dumps(flat.structure), STRUCTURE)
     with tempfile.TemporaryDirectory() as made:
         ov.save_model(model, Path(made) / MODEL, compress_to_fp16=False)
@@ -169,6 +206,32 @@ def _convert(network: torch.nn.Module, x: torch.Tensor, entry: Path) -> Any:
         return _core().read_model(Path(made) / MODEL)
 
 
+def _examples(network: torch.nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A batch to trace the network with, and another one of the same size class to compare on."""
+    modulus, rest = size_class(network, x)
+    sides = longer = list(rest)
+    if modulus is not None and (geometry := geometry_of(network, x.shape[1], len(rest))):
+        least = [max(EXAMPLE, shortest) for shortest in geometry.least]
+        sides = [-(-shortest // m) * m + r for shortest, m, r in zip(least, modulus, rest, strict=True)]
+        longer = [side + m * (axis == 0) for axis, (side, m) in enumerate(zip(sides, modulus, strict=True))]
+    random = torch.Generator().manual_seed(0)
+    channels = x.shape[1]
+    return torch.zeros(1, channels, *sides, dtype=x.dtype), torch.randn(2, channels, *longer, generator=random).to(x)
+
+
+def _compare(flat: _Flat, model: Any, x: torch.Tensor) -> None:
+    """Refuse a conversion that computes something else than its network."""
+    request = _core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+    try:
+        found = request.infer([x.numpy()])
+    except RuntimeError as error:
+        raise _fails(f"computing a batch of {tuple(x.shape)}", error) from error
+    for number, expected in enumerate(flat(x)):
+        mine = torch.from_numpy(found[number])
+        if mine.shape != expected.shape or not (mine - expected).abs().max() <= CLOSE * expected.abs().max():
+            raise EngineError("engine: OpenVINO computes something else than this network; take --engine eager")
+
+
 @contextmanager
 def _as_it_was() -> Iterator[None]:
     """Keep the root logger as it is, which a conversion that fails leaves deaf to warnings, and torch.jit silent."""
@@ -176,7 +239,7 @@ def _as_it_was() -> Iterator[None]:
     level, filters, handlers = root.level, root.filters[:], root.handlers[:]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # OpenVINO traces with torch.jit
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # of branches: see MODULUS
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # of branches: see SizeClass
         try:
             yield
         finally:

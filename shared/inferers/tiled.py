@@ -14,7 +14,9 @@ from monai.utils import convert_to_dst_type
 from torch.nn import functional
 from torch.utils import _pytree as pytree
 
+from ..networks import Geometry, geometry_of
 from .lazy_normalization import Moments
+from .network_call import module_behind
 
 __all__ = ["TiledInferer"]
 
@@ -25,21 +27,22 @@ class TiledInferer(Inferer):
     """Sliding window whose window grows with the picture up to ``max_tile``.
 
     MONAI's ``SlidingWindowInferer`` has one window size: large, and small pictures are mostly padding; small, and large
-    pictures are mostly overlap. Here the window is the picture itself, rounded up to what the network's poolings
-    divide, and only pictures beyond ``max_tile`` are cut. Padding repeats the border. The result is MONAI's to the last
-    bit, with gaussian weights.
+    pictures are mostly overlap. Here the window is the picture itself, rounded up to what the network takes
+    (``geometry_of``), and only pictures beyond ``max_tile`` are cut. Padding repeats the border. The result is MONAI's
+    to the last bit, with gaussian weights.
 
     It takes less memory than MONAI's: of the picture's size there is the result alone. The weights are summed strip by
     strip, and a picture whose normalisation was put off (``LazyNormalizeIntensityd``) is normalised window by window.
 
     Args:
         max_tile: longest side of a window in pixels or voxels, a multiple of ``divisor``.
-        divisor: what every side of a window must be a multiple of (two to the number of poolings).
+        divisor: what every side of a window must be a multiple of besides, also where the network does not tell.
         overlap: share of a window that it has in common with the next, in [0, 1).
         batch_size: windows per call of the network.
 
     Raises:
-        ValueError: an argument is out of its range; at work, whole numbers that are to be normalised by nobody.
+        ValueError: an argument is out of its range; at work, whole numbers that are to be normalised by nobody, or a
+            network whose output has another batch or size than its input.
 
     Shape:
         Input ``(N, C, *spatial)``; each output of the network has the spatial size of its input, and so has each of
@@ -56,18 +59,33 @@ class TiledInferer(Inferer):
             raise ValueError(f"batch_size must be 1 at least, got {batch_size}")
         self.max_tile, self.divisor, self.overlap, self.batch_size = max_tile, divisor, overlap, batch_size
 
-    def window(self, spatial_size: torch.Size | tuple[int, ...]) -> tuple[int, ...]:
+    def window(self, spatial_size: Sequence[int], geometry: Geometry | None = None) -> tuple[int, ...]:
         """Side lengths of the window for a picture of ``spatial_size``.
 
-        >>> TiledInferer(max_tile=64).window((1, 33, 1000))
-        (16, 48, 64)
+        Args:
+            spatial_size: sides of the picture.
+            geometry: of the network, if it is known.
+
+        Example:
+            >>> TiledInferer(max_tile=64).window((1, 33, 1000))
+            (16, 48, 64)
+            >>> TiledInferer(max_tile=64).window((1, 33, 1000), Geometry(modulus=(24, 4, 4), least=(24, 4, 64)))
+            (48, 48, 64)
         """
-        return tuple(min(self.max_tile, -(-side // self.divisor) * self.divisor) for side in spatial_size)
+        modulus, least = geometry or Geometry((1,) * len(spatial_size), (1,) * len(spatial_size))
+        window = []
+        for side, own, shortest in zip(spatial_size, modulus, least, strict=True):
+            step = math.lcm(self.divisor, own)
+            most = self.max_tile // step * step
+            window.append(max(min(most, _up(side, step)), _up(shortest, step)))
+        return tuple(window)
 
     def __call__(self, inputs: torch.Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         pictures, moments = torch.as_tensor(inputs).as_subclass(torch.Tensor), Moments(inputs)
         sides = inputs.shape[2:]
-        grid = _grid(sides, self.window(sides), self.overlap)
+        module = module_behind(network)
+        geometry = None if module is None else geometry_of(module, inputs.shape[1], len(sides))
+        grid = _grid(sides, self.window(sides, geometry), self.overlap)
         weights = compute_importance_map(grid.window, mode="gaussian", device=inputs.device)[grid.inside]
         windows = [(number, place) for number in range(len(pictures)) for place in grid.places]
         sums: list[torch.Tensor] = []
@@ -76,6 +94,10 @@ class TiledInferer(Inferer):
             seen = [moments.normalize(n, pictures[(slice(n, n + 1), slice(None), *place)]) for n, place in chosen]
             batch = functional.pad(torch.cat(seen) if len(seen) > 1 else seen[0], grid.padding, mode="replicate")
             outputs, nesting = pytree.tree_flatten(network(batch, *args, **kwargs))
+            for output in outputs:
+                if (len(output), *output.shape[2:]) != (len(batch), *grid.window):
+                    shapes = f"{tuple(output.shape)} of {tuple(batch.shape)}"
+                    raise ValueError(f"network must give the batch and the sides of its input, got {shapes}")
             if not sums:
                 sums = [output.new_zeros((len(pictures), output.shape[1], *sides)) for output in outputs]
             for total, output in zip(sums, outputs, strict=True):
@@ -86,6 +108,11 @@ class TiledInferer(Inferer):
         if isinstance(inputs, MetaTensor):
             sums = [convert_to_dst_type(total, inputs, dtype=total.dtype)[0] for total in sums]
         return pytree.tree_unflatten(sums, nesting)
+
+
+def _up(side: int, step: int) -> int:
+    """The next multiple of ``step``."""
+    return -(-side // step) * step
 
 
 class _Grid(NamedTuple):

@@ -7,12 +7,14 @@ import torch
 from monai.networks.nets.basic_unet import Down, TwoConv
 from torch import nn
 
+from .definition import defined
 from .unet import ACTIVATION
 from .up_cat import UpCat
 
 __all__ = ["NestedUNet"]
 
 
+@defined
 class NestedUNet(nn.Module):
     """2D U-Net whose skip connections are decoders themselves.
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from .definition import defined
 from .unet import UNet
 
 __all__ = ["SubpixelUNet"]
 
 
+@defined
 class SubpixelUNet(nn.Sequential):
     """``UNet`` on blocks of pixels that become channels, and whose result becomes pixels again.
 

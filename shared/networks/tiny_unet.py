@@ -9,6 +9,8 @@ import torch
 from monai.networks.blocks import Convolution
 from torch import nn
 
+from .definition import defined
+
 __all__ = ["TinyUNet"]
 
 INITIALIZERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -21,6 +23,7 @@ INITIALIZERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 RELU = ("relu", {"inplace": True})
 
 
+@defined
 class TinyUNet(nn.Module):
     """2D U-Net without normalisation whose decoder halves its channels before it enlarges.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from monai.networks.nets import BasicUNet
 
+from .definition import defined
 from .up_cat import UpCat
 
 __all__ = ["UNet"]
@@ -13,6 +14,7 @@ __all__ = ["UNet"]
 ACTIVATION = ("relu", {"inplace": True})
 
 
+@defined
 class UNet(BasicUNet):
     """2D U-Net with two 3x3 convolutions, batch norm and ReLU per level and plain bilinear upsampling.
 

@@ -9,6 +9,7 @@ import torch
 from monai.networks.nets import DynUNet
 from torch import nn
 
+from .definition import defined
 from .instance_norm import InstanceNorm3d
 
 __all__ = ["UNet3D"]
@@ -21,6 +22,7 @@ NORMALIZATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@defined
 class UNet3D(DynUNet):
     """3D U-Net that goes down by strided convolutions and ends in a 3x3x3 convolution.
 

@@ -1,6 +1,6 @@
 """What surrounds a run on the command line: options, folder, record and resources."""
 
-from .checkpoint import load_checkpoint, load_checkpoints, load_pretrained
+from .checkpoint import load_checkpoint, load_pretrained
 from .folder import new_folder
 from .patch import check_patch
 from .pictures import check_pictures
@@ -8,14 +8,18 @@ from .record import record_run
 from .resources import check_resources
 from .start import check_device, start_run
 from .terminal import on_terminal
+from .weights import Weights, check_weights, describe, load_networks
 
 __all__ = [
+    "Weights",
     "check_device",
     "check_patch",
     "check_pictures",
     "check_resources",
+    "check_weights",
+    "describe",
     "load_checkpoint",
-    "load_checkpoints",
+    "load_networks",
     "load_pretrained",
     "new_folder",
     "on_terminal",

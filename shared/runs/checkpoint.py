@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,63 +11,41 @@ import torch
 from monai.networks.utils import copy_model_state
 
 from ..errors import UserError
-from .origin import check_origin
 
-__all__ = ["load_checkpoint", "load_checkpoints", "load_pretrained"]
+__all__ = ["fill", "load_checkpoint", "load_pretrained", "read_state"]
 
 
-def load_checkpoint(
-    path: str | Path,
-    network: torch.nn.Module,
-    option: str = "checkpoint",
-    trained_with: Mapping[str, Any] | None = None,
-    scored: Mapping[str, Any] | None = None,
-) -> None:
+def load_checkpoint(path: str | Path, network: torch.nn.Module) -> None:
     """Load ``path`` into ``network``, strictly; half-precision weights become the network's own precision.
 
     Args:
         path: a state dict, or a dictionary that holds one under ``model`` or ``network``.
         network: the network to fill.
-        option: what named the file, for messages.
-        trained_with: knobs that must be what they were in training, see ``check_origin``.
-        scored: of an evaluation the ``dataset_dir``, ``split`` and ``fold``, from which it must not have learned.
 
     Raises:
-        UserError: the file is not there, cannot be read, belongs to another network, was trained with other knobs or
-            has learned from what would be scored.
+        UserError: the file is not there, cannot be read or belongs to another network.
     """
-    state = _read_state(option, path)
+    fill("checkpoint", path, read_state("checkpoint", path), network)
+
+
+def fill(option: str, path: str | Path, state: Mapping[str, torch.Tensor], network: torch.nn.Module) -> None:
+    """Load a state dict into ``network``, strictly.
+
+    Args:
+        option: what named the file, for messages.
+        path: the file.
+        state: what it holds.
+        network: the network to fill.
+
+    Raises:
+        UserError: it belongs to another network.
+    """
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         remedy = "name another, or take the configurations and knobs of its training, which its run.json has"
         raise UserError(f"{option}: {path} belongs to another network; {remedy} ({reason})") from error
-    check_origin(option, Path(path), trained_with or {}, scored)
-
-
-def load_checkpoints(
-    path: Sequence[str | Path],
-    network: torch.nn.ModuleList,
-    trained_with: Mapping[str, Any] | None = None,
-    scored: Mapping[str, Any] | None = None,
-) -> None:
-    """Load several files, each into a network of its own; it stands where ``load_checkpoint`` stands for one.
-
-    Args:
-        path: a file for each network.
-        network: one network; copies of it are added.
-        trained_with: as for ``load_checkpoint``.
-        scored: likewise.
-
-    Raises:
-        UserError: there is no path, or a file is not what ``load_checkpoint`` takes.
-    """
-    if not isinstance(path, list | tuple) or not path or not all(isinstance(file, str | Path) for file in path):
-        raise UserError(f"checkpoints: {path!r} will not do; take a list of files: --checkpoints \"['a.pt','b.pt']\"")
-    network.extend(copy.deepcopy(network[0]) for _ in path[1:])
-    for file, each in zip(path, network, strict=True):
-        load_checkpoint(file, each, "checkpoints", trained_with, scored)
 
 
 def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
@@ -83,7 +60,7 @@ def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
     Raises:
         UserError: the file is not there, cannot be read, or no kernel in it fits.
     """
-    state = _read_state("pretrained", path)
+    state = read_state("pretrained", path)
     _, loaded, left = copy_model_state(network, state)
     if not any(tensor.ndim > 1 and name in loaded for name, tensor in network.named_parameters()):
         raise UserError(f"pretrained: nothing in {path} fits the network; name weights of the same kind of network")
@@ -93,7 +70,16 @@ def load_pretrained(path: str | Path, network: torch.nn.Module) -> None:
         logger.info("pretrained: not taken: %s", name)
 
 
-def _read_state(option: str, path: str | Path) -> Any:
+def read_state(option: str, path: str | Path) -> Any:
+    """The state dict in a file, with its description if it has one.
+
+    Args:
+        option: what named the file, for messages.
+        path: the file.
+
+    Raises:
+        UserError: the file is not there, cannot be read, or holds something else or values that are not finite.
+    """
     path, remedy = Path(path), "name a model.pt, such as that of a training run"
     if not path.is_file():
         raise UserError(f"{option}: {path} does not exist; {remedy}")
@@ -105,4 +91,7 @@ def _read_state(option: str, path: str | Path) -> Any:
     state = content.get("model", content.get("network", content)) if isinstance(content, dict) else content
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise UserError(f"{option}: {path} holds no weights of a network; {remedy}")
+    for name, value in state.items():
+        if not torch.isfinite(value).all():
+            raise UserError(f"{option}: {path} is damaged, its {name} is not finite; {remedy}")
     return state

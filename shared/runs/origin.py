@@ -21,8 +21,7 @@ WORKPLACE = "release_"  # begins the name of the folder that ``release`` makes i
 def check_origin(option: str, weights: Path, knobs: Mapping[str, Any], scored: Mapping[str, Any] | None = None) -> None:
     """Refuse weights whose training forbids what is asked of them, and log what of it is not known.
 
-    A training tells of itself in the ``run.json`` beside its weights or above its ``checkpoints``. Of the weights that
-    a bundle ships, ``models/model.pt``, its own ``inference.json`` has the knobs, and nothing tells the fold.
+    A training tells of itself in the ``run.json`` beside its weights or above its ``checkpoints``.
 
     Args:
         option: what named the weights, for messages.
@@ -69,7 +68,7 @@ def _doubts(known: Mapping[str, Any], split: str) -> Iterator[str]:
 
 
 def _record_of(weights: Path) -> dict[str, Any]:
-    """What ``run.json`` or the bundle tells of the training, empty if there is neither that can be read."""
+    """What ``run.json`` tells of the training, empty if there is none that can be read."""
     folder = weights.absolute().parent
     above = folder.parent
     is_part = folder.name == "checkpoints" or folder.name.startswith(WORKPLACE)
@@ -80,9 +79,6 @@ def _record_of(weights: Path) -> dict[str, Any]:
         except ValueError:
             record = None
         return record if isinstance(record, dict) and "starts" in record else {}
-    config = above / "configs" / "inference.json"
-    if (folder.name, weights.name) == ("models", "model.pt") and config.is_file():
-        return {"config": json.loads(config.read_text(encoding="utf-8"))}
     return {}
 
 

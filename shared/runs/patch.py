@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch.func import functional_call
 
 from ..errors import UserError
+from ..networks import fault_of
 
 __all__ = ["check_patch"]
 
@@ -36,20 +36,9 @@ def check_patch(patch_size: Sequence[int], network: torch.nn.Module, channels: i
     if len(sides) != axes:
         wanted = f"the network takes {axes}; take {axes} of them, such as {[sides[0]] * axes}"
         raise UserError(f"patch_size: {sides} has {len(sides)} sides, {wanted}")
-    if (fault := _fault(network, channels, sides)) is None:
+    if (fault := fault_of(network, channels, sides)) is None:
         return
     for factor in LARGER:
         larger = [factor * side for side in sides]
-        if _fault(network, channels, larger) is None:
+        if fault_of(network, channels, larger) is None:
             raise UserError(f"patch_size: {sides} will not do for a network of this depth; take {larger} ({fault})")
-
-
-def _fault(network: torch.nn.Module, channels: int, sides: Sequence[int]) -> str | None:
-    """What the network says of a patch, None if it takes it; the last batch of an epoch may be a single one."""
-    state = {name: value.to("meta") for name, value in (*network.named_parameters(), *network.named_buffers())}
-    try:
-        with torch.no_grad():
-            functional_call(network, state, (torch.empty(1, channels, *sides, device="meta"),))
-    except (RuntimeError, ValueError) as error:
-        return " ".join(str(error).split())[:150]
-    return None

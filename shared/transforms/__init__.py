@@ -1,9 +1,12 @@
 """MONAI dictionary transforms."""
 
+from .area_opening import AreaOpeningd
+from .check_finite import CheckFinited
 from .class_masks import ClassMasksd
 from .drop_lone_oedema import DropLoneOedemad
 from .eight_bit_modalities import EightBitModalitiesd
 from .instance_distance import InstanceDistanced
+from .instance_masks import InstanceMasksd
 from .invert_readable import InvertReadabled
 from .label_instances import LabelInstancesd
 from .picture_labels import PictureLabelsd
@@ -16,10 +19,13 @@ from .split_nuclei import SplitNucleid
 from .tumour_labels import TumourLabelsd
 
 __all__ = [
+    "AreaOpeningd",
+    "CheckFinited",
     "ClassMasksd",
     "DropLoneOedemad",
     "EightBitModalitiesd",
     "InstanceDistanced",
+    "InstanceMasksd",
     "InvertReadabled",
     "LabelInstancesd",
     "PictureLabelsd",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from running import DATA, ROOT, copy_bundle
+from running import DATA, ROOT, copy_bundle, save_weights
 
 import shared.bench.bundle
 import shared.inferers.engine
@@ -32,7 +32,7 @@ def small(request, tmp_path_factory):
         file.write_text(json.dumps(json.loads(file.read_text()) | {"patch_size": [32, 32, 32]}))
     (bundle / "models").mkdir()
     network = read_bundle(bundle, "inference.json").get_parsed_content("network_def")
-    torch.save(network.state_dict(), bundle / "models" / "model.pt")
+    save_weights(request.param, network, bundle / "models" / "model.pt")
     return bundle, request.getfixturevalue(DATA[request.param]).parent / "raw"
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from PIL import Image
-from running import ROOT, copy_bundle
+from running import ROOT, copy_bundle, save_weights
 
 from shared.cli import main
 from shared.deploy import export_onnx, half_precision
@@ -25,7 +25,7 @@ def place(tmp_path_factory):
     bundle = copy_bundle("unet_dsb", folder)
     (bundle / "models").mkdir()
     torch.manual_seed(0)
-    torch.save(half_precision(network_of(bundle)), bundle / "models" / "model.pt")
+    save_half(bundle)
     return folder
 
 
@@ -41,6 +41,11 @@ def exported(place):
 def as_exported(exported, monkeypatch):
     """Takes the conversion from the file, which is quicker than another."""
     monkeypatch.setattr(sys.modules["shared.deploy.export"], "_converted", lambda *_: onnx.load(exported))
+
+
+def save_half(bundle):
+    network = network_of(bundle)
+    save_weights(bundle.name, network, bundle / "models" / "model.pt", half_precision(network))
 
 
 def network_of(bundle, checkpoint=None):
@@ -112,7 +117,7 @@ def test_pictures_whose_normalisation_was_put_off_are_compared(tmp_path):
     bundle = copy_bundle("unet_industrial", tmp_path)
     (bundle / "models").mkdir()
     torch.manual_seed(0)
-    torch.save(half_precision(network_of(bundle)), bundle / "models" / "model.pt")
+    save_half(bundle)
     (tmp_path / "in").mkdir()
     surface = np.random.default_rng(0).integers(0, 255, (40, 53), dtype=np.uint8)
     Image.fromarray(surface).save(tmp_path / "in" / "a.png")
@@ -124,7 +129,7 @@ def test_volumes_are_compared(tmp_path):
     bundle = copy_bundle("unet3d_brats", tmp_path)
     (bundle / "models").mkdir()
     torch.manual_seed(0)
-    torch.save(half_precision(network_of(bundle)), bundle / "models" / "model.pt")
+    save_half(bundle)
     told = export_onnx(bundle, tmp_path / "a.onnx", check=True)
     assert "image (batch, 4, width, height, depth) -> pred" in told
     assert "6 generated pictures: Dice of the masks 1.0000" in told
@@ -137,7 +142,7 @@ def test_the_network_of_an_overlay(place, tmp_path):
     overlays = [str(ROOT / "bundles" / "unet_dsb" / "configs" / "reference_inference.json"), str(narrow)]
     parser.read_config([str(place / "unet_dsb" / "configs" / "inference.json"), *overlays])
     network = parser.get_parsed_content("network_def").eval()
-    torch.save(network.state_dict(), tmp_path / "model.pt")
+    save_weights("unet_dsb", network, tmp_path / "model.pt", recipe="reference_inference")
     words = ["--output", str(tmp_path / "a.onnx"), "--checkpoint", str(tmp_path / "model.pt")]
     assert main(["export", str(place / "unet_dsb"), *words, "--overlay", f"reference_inference,{narrow}"]) == 0
     x = torch.rand(1, 3, 64, 96)
@@ -149,7 +154,7 @@ def test_the_network_of_an_overlay(place, tmp_path):
 
 def test_the_weights_of_an_overlay(place, tmp_path, monkeypatch):
     network, taken = network_of(place / "unet_dsb"), []
-    torch.save(network.state_dict(), tmp_path / "other.pt")
+    save_weights("unet_dsb", network, tmp_path / "other.pt")
     (tmp_path / "mine.json").write_text(json.dumps({"checkpoint": str(tmp_path / "other.pt")}))
     (tmp_path / "none.json").write_text(json.dumps({"checkpoint": "nowhere.pt"}))
 
@@ -168,7 +173,7 @@ def test_the_weights_of_an_overlay(place, tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("as_exported")
 def test_a_file_that_computes_something_else_is_not_written(place, tmp_path, capsys):
-    torch.save(network_of(place / "unet_dsb").state_dict(), tmp_path / "other.pt")
+    save_weights("unet_dsb", network_of(place / "unet_dsb"), tmp_path / "other.pt")
     words = ["--output", str(tmp_path / "a.onnx"), "--checkpoint", str(tmp_path / "other.pt"), "--check"]
     assert main(["export", str(place / "unet_dsb"), *words]) == 1
     assert "error: output: ONNX Runtime differs from PyTorch on 6 generated pictures: Dice" in capsys.readouterr().err
@@ -181,7 +186,7 @@ def test_a_file_that_computes_something_else_is_not_written(place, tmp_path, cap
         ({"bundle": "nowhere"}, "bundle: nowhere has no configs/inference.json"),
         ({"output": "there.onnx"}, "output: .*there.onnx exists; name another file"),
         ({"checkpoint": "nowhere.pt"}, "checkpoint: nowhere.pt does not exist"),
-        ({"knobs": {"channels": 1}}, "belongs to another network; .* its run.json has"),
+        ({"knobs": {"channels": 1}}, "was trained with channels 3, not 1; leave --channels out"),
         ({"knobs": {"chanels": 1}}, "chanels: the bundle unet_dsb has no such knob"),
         ({"overlays": ["reference_inferense"]}, "overlay: reference_inferense is neither a file nor one in"),
         (

@@ -39,7 +39,7 @@ def test_a_run_becomes_the_weights_of_its_bundle(place, nuclei):
     assert (summary["fold"], summary["cases"]) == (1, len(held_out))
     kept = json.loads((results / "unet_dsb" / "shipped" / "run.json").read_text())
     assert kept["evaluation"]["starts"][0]["command"].endswith(
-        f"--output_dir SCORES --split fold --checkpoint {bundle / 'models' / 'model.pt'}"
+        f"--output_dir SCORES --split fold --checkpoint {bundle / 'models' / 'model.pt'} --min_area 30"
     )
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     assert metadata["version"] == f"0.{int(version.split('.')[1]) + 1}.0"
@@ -95,9 +95,10 @@ def test_a_run_on_volumes_brings_the_size_of_its_voxels_along(heads, tmp_path, m
     told = release_run("run")
     summary = json.loads((bundle / "results" / "unet3d_brats" / "shipped" / "summary.json").read_text())
     assert summary["checkpoint"].startswith("unet3d_brats/models/model.pt, version ")
-    assert "spacing [1.5, 1, 1], patch_size [32, 32, 32], as of the run" in told
-    for name in ("train", "inference"):
-        assert json.loads((configs / f"{name}.json").read_text()).items() >= voxels.items()
+    assert "network and knobs as of the run" in told
+    assert json.loads((configs / "train.json").read_text()).items() >= voxels.items()
+    shipped = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    assert shipped.description.items() >= voxels.items()
 
 
 def test_a_weight_that_half_precision_cannot_hold_is_refused():

@@ -7,9 +7,11 @@ import pytest
 import torch
 from ignite.engine import Engine
 from monai.engines import SupervisedEvaluator
+from monai.transforms import Compose, CopyItemsd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from shared.handlers import CaseReport, Detection
+from shared.transforms import AreaOpeningd
 
 
 class Same(torch.nn.Module):
@@ -66,6 +68,25 @@ def test_all_figures_of_hand_made_cases():
     assert metrics["image_ap"] == pytest.approx(average_precision_score(defective, scores))
     pixels, truth = (np.concatenate([np.ravel(case[i]) for case in CASES]) for i in (0, 1))
     assert metrics["pixel_ap"] == pytest.approx(average_precision_score(truth, pixels), abs=1e-9)
+
+
+def test_what_is_too_small_counts_in_the_figures_of_the_reference_only():
+    pictures = ([0.9, 0.1, 0.6, 0.7], [0, 0, 1, 1]), ([0.9, 0.1, 0.1, 0.8], [0, 0, 0, 0])
+    loader = [
+        {"id": [str(index)], "index": [index], "image": torch.tensor([[[p]]]), "label": torch.tensor([[[t]]])}
+        for index, (p, t) in enumerate(pictures)
+    ]
+    kept = Compose([CopyItemsd("pred", names="kept"), AreaOpeningd("kept", min_area=2)])
+    detection = Detection(thresholds=[0.5], prediction="pred", kept="kept")
+    metric = {"detection_cost": detection}
+    engine = SupervisedEvaluator("cpu", loader, Same(), epoch_length=2, postprocessing=kept, key_val_metric=metric)
+    engine.run()
+    metrics = engine.state.metrics
+    assert (metrics["dice_defective"], metrics["dice_defective_0.5"]) == (1, 1)
+    assert (metrics["true_negative_rate"], metrics["detection_cost"], metrics["image_auroc"]) == (1, 0, 1)
+    assert engine.state.metric_details["defect_score"].flatten().tolist() == pytest.approx([0.6, 0.1])
+    assert metrics["IoU_THS_0.5"] == pytest.approx((4 / 5 + 0) / 2, abs=1e-5)
+    assert metrics["true_negative_rate_0.5"] == 0
 
 
 def test_the_names_are_those_of_the_reference_and_key_metric_is_one_of_them():

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 from monai.inferers import SimpleInferer, SlidingWindowInferer
+from monai.networks import nets
 from PIL import Image
-from running import FEATURES, SMALL, run_bundle
+from running import FEATURES, SMALL, run_bundle, save_weights
 from starting import Command
+from torch.utils import _pytree as pytree
 
 from shared.errors import UserError, message_behind
-from shared.inferers import PrecisionInferer, engine, openvino_engine, with_engine
+from shared.inferers import PrecisionInferer, TiledInferer, engine, openvino_engine, with_engine
 from shared.networks import NestedUNet, SubpixelUNet, TinyUNet, UNet
 
 pytestmark = pytest.mark.skipif(not openvino_engine.openvino_is_there(), reason="pip install openvino")
@@ -107,6 +109,61 @@ def test_a_side_that_meets_an_odd_one_at_the_fifth_halving_has_a_conversion_of_i
         with torch.inference_mode():
             assert same(fast(network, x), network(x))
     assert len(entries()) == 2
+
+
+MANY = {
+    "downscale 4": lambda: SubpixelUNet(1, 1, FEATURES, downscale=4),
+    "downscale 3": lambda: SubpixelUNet(1, 1, FEATURES, downscale=3),
+    "tiny": lambda: TinyUNet(1, 1, (4, 4, 4, 4, 4)),
+    "six levels": lambda: nets.UNet(2, 1, 1, (2, 2, 4, 4, 4, 4, 4), (2, 2, 2, 2, 2, 2)),
+    "deep supervision": lambda: NestedUNet(1, 1, FEATURES, deep_supervision=True),
+    "sides unlike": lambda: nets.DynUNet(
+        2, 1, 1, [3] * 4, [1, (2, 1), 2, 2], [(2, 1), 2, 2], filters=[4] * 4, norm_name="batch"
+    ),
+    "no modulus": lambda: torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(7), torch.nn.Upsample((64, 96)), small()),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_every_network_gives_what_torch_gives_whatever_was_computed_before(name, entries, monkeypatch):
+    torch.manual_seed(0)
+    network = MANY[name]().eval()
+    fixed = name == "no modulus"  # one that computes one size only
+    alike = [(64, 96)] * 3 if fixed else [(192, 192), (160, 96), (192, 192), (224, 160), (64, 64), (96, 128)]
+    tiled = TiledInferer(divisor=1)
+    for order in (alike, alike[::-1]):
+        forget(monkeypatch)  # the second time from the disk
+        for number, sides in enumerate(order):
+            x = torch.rand(1 + number % 2, 1, *sides)
+            with torch.inference_mode():
+                expected = PrecisionInferer(tiled, False, "eager")(x, network)
+                found = PrecisionInferer(tiled, False, "openvino")(x, network)
+            for mine, theirs in zip(pytree.tree_leaves(found), pytree.tree_leaves(expected), strict=True):
+                assert mine.shape == (len(x), 1, *sides)
+                assert torch.allclose(mine, theirs, atol=1e-4)
+
+
+def test_an_output_of_another_size_is_never_handed_on(caplog):
+    class Halved(torch.nn.Module):
+        def forward(self, x):
+            return torch.nn.functional.avg_pool2d(x, 2)
+
+    x = torch.rand(1, 1, 16, 16)
+    with pytest.raises(UserError, match=r"the batch \(1, 1, 16, 16\) gave \(1, 1, 8, 8\)"):
+        fast(Halved().eval(), x)
+    with pytest.raises(ValueError, match="network must give the batch and the sides of its input"):
+        PrecisionInferer(TiledInferer(), False, "auto")(x, Halved().eval())
+
+
+def test_a_network_that_tracing_freezes_is_not_converted():
+    class Frozen(torch.nn.Module):
+        def forward(self, x):
+            return x * float(x.shape[2] * len(x))
+
+    with pytest.raises(UserError, match="OpenVINO computes something else than this network"):
+        fast(Frozen().eval(), torch.rand(1, 1, 16, 16))
+    x = torch.rand(3, 1, 16, 16)
+    assert torch.equal(with_engine("auto", Frozen().eval(), CPU)(x), 48 * x)
 
 
 def test_float32_is_exact_and_outputs_stay_nested():
@@ -289,7 +346,7 @@ def test_what_cannot_be_is_refused(call, message):
 
 def test_inference_of_a_bundle_writes_the_same_masks(nuclei_raw, tmp_path, entries):
     torch.manual_seed(3)
-    torch.save(decided(UNet(3, 2, FEATURES)).state_dict(), tmp_path / "model.pt")
+    save_weights("unet_dsb", decided(UNet(3, 2, FEATURES)), tmp_path / "model.pt")
     (tmp_path / "in").mkdir()
     for number, picture in enumerate(sorted(nuclei_raw.glob("*/images/*.png"))[:3]):
         with Image.open(picture) as image:  # of 71, 68 and 39 pixels, which are padded to 80, 80 and 48

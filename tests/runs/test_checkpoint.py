@@ -1,11 +1,8 @@
-import json
-from pathlib import Path
-
 import pytest
 import torch
 
 from shared.errors import UserError
-from shared.runs import load_checkpoint, load_checkpoints, load_pretrained
+from shared.runs import load_checkpoint, load_pretrained
 
 
 def test_weights(tmp_path):
@@ -27,18 +24,6 @@ def test_weights(tmp_path):
     load_checkpoint(tmp_path / "good.pt", network)
     assert network.weight.dtype == torch.float32
     assert torch.equal(network.weight, half["weight"].float())
-
-
-def test_weights_are_used_as_they_were_trained(tmp_path):
-    networks = torch.nn.ModuleList([torch.nn.Linear(3, 2)])
-    files = [str(tmp_path / name / "x.pt") for name in "ab"]
-    for file, config in zip(files, ({"spacing": [1, 1, 1]}, {"spacing": [2, 2, 2]}), strict=True):
-        Path(file).parent.mkdir()
-        torch.save(networks[0].state_dict(), file)
-        Path(file).with_name("run.json").write_text(json.dumps({"starts": [], "config": config}))
-    load_checkpoint(files[0], networks[0], trained_with={"spacing": [1, 1, 1]})
-    with pytest.raises(UserError, match=r"checkpoints: .*b/x.pt was trained with spacing"):
-        load_checkpoints(files, networks, trained_with={"spacing": [1, 1, 1]})
 
 
 @pytest.mark.parametrize("content", [b"", b"some text", b"\x80\x04."])
