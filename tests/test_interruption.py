@@ -97,7 +97,7 @@ def hold():
     time.sleep(300)
 
 def run(trainer, run=SupervisedTrainer.run):
-    trainer.add_event_handler(Events.ITERATION_STARTED(once=1 + 2 * trainer.state.epoch_length), hold)
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(once=1 + 2 * trainer.state.epoch_length), hold)
     run(trainer)
 
 SupervisedTrainer.run = run

@@ -14,7 +14,7 @@ import torch
 from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 from monai.transforms import Compose
-from running import ROOT, table
+from running import ROOT
 
 from shared.datasets.brats import prepare
 
@@ -268,15 +268,3 @@ def test_adam_is_that_of_tensorflow():
         rate = 2e-4 * (1 - 0.999**step) ** 0.5 / (1 - 0.9**step)
         expected = expected - rate * mean / (square.sqrt() + 1e-8)
     assert (weight - expected).abs().max() < 1e-6
-
-
-def test_the_card_has_the_figures_of_the_steps_that_were_run():
-    results = ROOT / "results" / "unet3d_brats" / "reference"
-    summary = json.loads((results / "summary.json").read_text())
-    curve = table(results / "curves.csv")
-    card = " ".join((ROOT / "bundles" / "unet3d_brats" / "docs" / "README.md").read_text().split())
-    first, last = (f"{float(row['loss']):.3f}" for row in (curve[0], curve[-1]))
-    assert f"from {first} in the first ten steps to {last} in the last" in card
-    whole, mean, core = (f"{summary[name]:.3f}" for name in ("WholeTumor", "MeanDice", "TumorCore"))
-    assert f"WholeTumor is {whole}, MeanDice {mean} and TumorCore {core}" in card
-    assert f"{sum(float(row['seconds']) for row in curve) / 60:.0f} minutes" in card

@@ -143,10 +143,8 @@ def test_the_rate_falls_when_the_validation_loss_does_not(nuclei, tmp_path, inte
     assert all(0 < loss < 2 for loss in losses)
 
 
-def test_the_table_of_the_card_holds_the_figures_of_the_run():
+def test_the_summary_of_the_run_is_that_of_its_curves():
     summary = json.loads((ROOT / "results" / "unet_dsb" / "reference" / "summary.json").read_text())
-    row = f"run again | {summary['iou_pooled']:.3f} | {summary['iou']:.3f} |"
-    assert row in (CONFIGS.parent / "docs" / "README.md").read_text()
     curve = table(ROOT / "results" / "unet_dsb" / "reference" / "curves.csv")
     assert len(curve) == 100
     assert max(float(row["validation_iou_pooled"]) for row in curve) == pytest.approx(summary["iou_pooled"], abs=1e-4)

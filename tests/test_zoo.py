@@ -132,26 +132,6 @@ def test_the_figures_published_are_of_the_weights_shipped(bundle):
     assert record["evaluation"].get("checkpoint_sha256") == sha256_of(bundle / "models" / "model.pt")
 
 
-MEANS = {
-    "as shipped": "shipped",
-    "`tta.json`": "flips",
-    "`ensemble.json` of three": "ensemble",
-    "both": "ensemble_flips",
-}
-
-
-@pytest.mark.parametrize(("name", "rows"), [("unet_dsb", 3), ("unet_industrial", 4)])
-def test_flips_and_ensembles_scored_what_the_card_says(name, rows):
-    """Those of tumours stand in the table of the patients left out."""
-    card = (ROOT / "bundles" / name / "docs" / "README.md").read_text()
-    names = re.search(r"^\| \| (.*) \| networks run \|$", card, re.MULTILINE)[1].split(" | ")
-    found = re.findall(rf"^\| ({'|'.join(map(re.escape, MEANS))}) \| (.*) \| \d+ \|$", card, re.MULTILINE)
-    assert len(found) == rows
-    for how, figures in found:
-        summary = json.loads((ROOT / "results" / name / MEANS[how] / "summary.json").read_text())
-        assert figures == " | ".join(f"{summary[score]:.3f}" for score in names)
-
-
 def test_the_tables_of_the_results_are_tables():
     for file in (ROOT / "results").rglob("*.csv"):
         with file.open(newline="") as rows:

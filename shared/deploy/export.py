@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import math
 import re
@@ -21,6 +20,7 @@ from monai.networks.utils import convert_to_onnx
 from ..atomic import atomic_path
 from ..bundle_config import content_of, read_bundle
 from ..errors import UserError
+from ..extras import need_extra
 from ..metrics.agreement import LEAST_DICE, MOST_DIFFERENCE, MOST_SHIFT, Agreement
 from ..networks import geometry_of
 
@@ -76,7 +76,7 @@ def export_onnx(
     bundle, output = Path(bundle), Path(output)
     if output.exists():
         raise UserError(f"output: {output} exists; name another file")
-    _need("onnx", "onnxscript", *(["onnxruntime"] if check else []))
+    need_extra("onnx", ["onnx", "onnxscript", *(["onnxruntime"] if check else [])], "export")
     knobs = dict(knobs or {})
     parser = _configuration(bundle, overlays, knobs)
     if checkpoint is not None:
@@ -128,11 +128,6 @@ def _configuration(bundle: Path, overlays: Sequence[str], knobs: Mapping[str, An
     for name, value in {"device": "cpu", "amp": False, "engine": "eager"}.items():
         parser[name] = value
     return parser
-
-
-def _need(*packages: str) -> None:
-    if missing := [package for package in packages if importlib.util.find_spec(package) is None]:
-        raise UserError(f"export: {', '.join(missing)} not installed; run pip install {' '.join(missing)}")
 
 
 def _converted(network: torch.nn.Module, example: torch.Tensor) -> Any:

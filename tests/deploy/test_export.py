@@ -223,7 +223,9 @@ def test_a_mistake_is_told_before_the_conversion(place, tmp_path, monkeypatch, w
 def test_packages_that_are_not_installed_are_named(place, tmp_path, monkeypatch):
     for package in ("onnxscript", "onnxruntime"):
         monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UserError, match="export: onnxscript not installed; run pip install onnxscript$"):
+    with pytest.raises(
+        UserError, match="export: onnxscript not installed, of the extra onnx; run pip install onnxscript$"
+    ):
         export_onnx(place / "unet_dsb", tmp_path / "a.onnx")
     with pytest.raises(UserError, match="onnxscript, onnxruntime not installed"):
         export_onnx(place / "unet_dsb", tmp_path / "a.onnx", check=True)

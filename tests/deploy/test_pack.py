@@ -19,6 +19,7 @@ from packing import BUNDLES, package_of
 from running import ROOT
 
 from shared.deploy import pack_bundle
+from shared.deploy.vendored import renamed
 from shared.errors import UserError
 
 NAME = "unet_dsb"
@@ -65,6 +66,12 @@ def test_nothing_in_it_means_the_project_s_package(packed, name):
                 assert not [alias for alias in node.names if alias.name.partition(".")[0] == "shared"], path
     assert code > 1000
     assert texts > 5
+
+
+def test_only_the_package_is_renamed_and_not_what_ends_like_it():
+    text = b"shared.errors, unshared.errors, other.shared.errors, shared.pictures, python -m shared prepare"
+    renamed_text = b"own.errors, unshared.errors, other.shared.errors, shared.pictures, python -m own prepare"
+    assert renamed("page.md", text, "own") == renamed_text
 
 
 def test_the_same_files_give_the_same_bytes(packed, tmp_path):

@@ -27,6 +27,15 @@ def test_accumulated_gradients_are_clipped_once():
     assert trained(max_norm=7.0, accumulation_steps=2) == pytest.approx(-7.0)
 
 
+def test_the_parameters_of_all_groups_are_clipped_together():
+    parameters = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]
+    optimizer = torch.optim.SGD([{"params": [parameter]} for parameter in parameters], lr=1.0)
+    for parameter, gradient in zip(parameters, (3.0, 4.0), strict=True):
+        parameter.grad = torch.tensor([gradient])
+    ClipGradient(optimizer, 1.0).clip()
+    assert [parameter.grad.item() for parameter in parameters] == pytest.approx([0.6, 0.8])
+
+
 def test_a_norm_of_nothing_is_refused():
     with pytest.raises(ValueError, match="max_norm must be above 0, got 0"):
         trained(0)

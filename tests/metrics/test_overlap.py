@@ -34,6 +34,13 @@ def test_the_mean_leaves_out_what_is_undefined():
     assert metric.aggregate().item() == pytest.approx((1 + 2 / 3) / 2)
 
 
+def test_each_case_counts_alike_however_many_classes_it_has():
+    metric = Overlap("dice")
+    metric(torch.tensor([[[1, 0], [1, 0]]]), torch.tensor([[[1, 0], [1, 0]]]))
+    metric(torch.tensor([[[1, 1], [0, 0]]]), torch.tensor([[[1, 0], [0, 0]]]))
+    assert metric.aggregate().item() == pytest.approx((1 + 2 / 3) / 2)
+
+
 def test_it_agrees_with_scikit_learn_and_monai():
     torch.manual_seed(0)
     found, truth = (torch.rand(5, 2, 7, 11) > 0.6).long(), (torch.rand(5, 2, 7, 11) > 0.5).long()

@@ -35,7 +35,7 @@ def test_a_misspelt_option_is_named_with_the_nearest(config):
 
 
 def test_a_component_may_get_a_new_argument_and_a_plain_section_may_not(config):
-    check_options({"config_file": config, "train::trainer::decollate": False})
+    check_options({"config_file": config, "train::trainer::decollate": False, "train#trainer#amp": False})
     with pytest.raises(UserError, match="--train::trainr"):
         check_options({"config_file": config, "train::trainr": 1})
 
