@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 
 import pytest
 from filelock import FileLock
 
 os.environ["MONAI_FAIL_ON_DUPLICATE_CONFIG"] = "1"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background, where no command that tests start may be
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):

@@ -26,7 +26,8 @@ CONFIGS = ROOT / "bundles" / "unet3d_brats" / "configs"
 def test_where_it_is_left_out(configs, key, is_kept):
     parser = ConfigParser()
     parser.read_config([str(CONFIGS / f"{name}.json") for name in configs])
-    parser["device"] = "cpu"
+    parser["device"], parser["networks"], parser["patch_size"] = "cpu", "$[@network_def]", [64, 64, 64]
+    parser["spacing"] = [2.0, 2.0, 2.0]
     assert parser["lone_oedema"] is is_kept
     assert leaves_it_out(parser, key) is not is_kept
     if "reference" not in configs:

@@ -3,8 +3,7 @@
 import os
 
 import pytest
-import torch
-from running import FEATURES, ROOT
+from running import FEATURES, ROOT, save_weights
 from starting import Command
 
 from shared.inferers.openvino_engine import openvino_is_there
@@ -46,7 +45,7 @@ def test_no_network_is_asked_for(nuclei, nuclei_raw, tmp_path, doing):
     if doing == "training":
         config, more = "train", ["--dataset_dir", nuclei, "--epochs", 1, "--epoch_length", 1, "--batch_size", 2]
     else:
-        torch.save(UNet(3, 2, FEATURES).state_dict(), tmp_path / "model.pt")
+        save_weights("unet_dsb", UNet(3, 2, FEATURES), tmp_path / "model.pt")
         picture = next(nuclei_raw.glob("*/images/*.png"))
         engine = "openvino" if openvino_is_there() else "eager"
         config, more = (

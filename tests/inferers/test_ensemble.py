@@ -45,10 +45,8 @@ def test_of_nothing_there_is_no_mean():
 
 
 def members(**options):
-    ensemble = Ensemble(UNet(1, 2, (4, 4, 8, 8, 8)), **options)
     torch.manual_seed(1)
-    ensemble.extend(UNet(1, 2, (4, 4, 8, 8, 8)) for _ in range(2))
-    return ensemble.eval()
+    return Ensemble([UNet(1, 2, (4, 4, 8, 8, 8)) for _ in range(3)], **options).eval()
 
 
 @pytest.mark.parametrize("softmax", [False, True])
