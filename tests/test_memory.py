@@ -29,6 +29,7 @@ runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_a_large_picture_takes_no_more_memory_than_stated(tmp_path):
     stated = float(
@@ -73,6 +74,7 @@ def peak_of_an_inspection(folder, side, *options):
     return peak_of(run)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_an_inspection_takes_few_bytes_per_pixel(tmp_path):
     sides = (SIDE // 2, SIDE)
