@@ -54,9 +54,12 @@ def uninterrupted(nuclei, once):
 
 
 def assert_equal_runs(run, expected):
-    found, wanted = (torch.load(folder / "model.pt", weights_only=True) for folder in (run, expected))
-    assert found.keys() == wanted.keys()
-    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    """The best network, which may be that of the first epoch, and the last."""
+    for file, part in (("model.pt", None), (f"checkpoints/epoch_{EPOCHS:05d}.pt", "network")):
+        states = (torch.load(folder / file, weights_only=True) for folder in (run, expected))
+        found, wanted = (state[part] if part else state for state in states)
+        assert found.keys() == wanted.keys()
+        assert all(torch.equal(found[name], wanted[name]) for name in wanted), file
     assert (run / "metrics.csv").read_bytes() == (expected / "metrics.csv").read_bytes()
 
 
