@@ -5,6 +5,7 @@ from .checkpoint import Checkpoint
 from .clip_gradient import ClipGradient
 from .curves import Curves
 from .detection import Detection
+from .nothing_found import NothingFound
 from .overlays import Overlays
 from .pooled_iou import PooledIoU
 from .progress import Progress
@@ -24,6 +25,7 @@ __all__ = [
     "ClipGradient",
     "Curves",
     "Detection",
+    "NothingFound",
     "Overlays",
     "PooledIoU",
     "Progress",

@@ -47,7 +47,8 @@ class _Double(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         ctx.shape = x.shape
-        return _double(x)
+        with torch.autocast("cpu", enabled=False):  # which would copy to float32, and all that this is joined with
+            return _double(x)
 
     @staticmethod
     @once_differentiable

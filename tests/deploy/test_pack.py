@@ -23,6 +23,7 @@ from shared.deploy.vendored import renamed
 from shared.errors import UserError
 
 NAME = "unet_dsb"
+ENCODER = "networks/efficientnet_lite0"
 
 
 def contents(archive):
@@ -36,10 +37,11 @@ def test_the_archive_is_whole_and_says_so_itself(packed, name):
     listed = dict(line.split("  ")[::-1] for line in found.pop(f"{name}/SHA256SUMS").decode().splitlines())
     assert listed == {n.removeprefix(f"{name}/"): hashlib.sha256(c).hexdigest() for n, c in found.items()}
     source = {file.relative_to(ROOT / "bundles" / name).as_posix() for file in (ROOT / "bundles" / name).rglob("*.*")}
-    code = {
-        f"{package_of(name)}/{file.relative_to(ROOT / 'shared').as_posix()}" for file in ROOT.glob("shared/**/*.py")
-    }
+    files = [*ROOT.glob("shared/**/*.py"), *ROOT.glob(f"shared/{ENCODER}.*")]
+    code = {f"{package_of(name)}/{file.relative_to(ROOT / 'shared').as_posix()}" for file in files}
     assert set(listed) == source | code | {"LICENSE", "requirements.txt"}
+    encoder = found[f"{name}/{package_of(name)}/{ENCODER}.pt"]
+    assert encoder == (ROOT / "shared" / f"{ENCODER}.pt").read_bytes()
     pinned = set((ROOT / "requirements.txt").read_text().splitlines())
     assert {"torch==2.13.0", "monai==1.6.1"} < set(found[f"{name}/requirements.txt"].decode().splitlines()) < pinned
     assert found[f"{name}/LICENSE"] == (ROOT / "LICENSE").read_bytes()
