@@ -56,7 +56,7 @@ def copy_bundle(name, folder):
 def save_weights(bundle, network, path, state=None, **facts):
     """Save a network as weights of a bundle, which tell what they are for."""
     state = network.state_dict() if state is None else state
-    torch.save(describe(network, state, {"recipe": "inference"} | USE[bundle] | facts), path)
+    torch.save(describe(network, state, {"recipe": f"{bundle}/inference"} | USE[bundle] | facts), path)
 
 
 def table(path):

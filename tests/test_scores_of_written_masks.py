@@ -99,7 +99,12 @@ def test_nuclei_of_two_classes(tmp_path, min_area, classes):
 @pytest.mark.parametrize("min_area", [30, 500])
 def test_the_nuclei_reference_keeps_its_own_figure_and_scores_the_masks(nuclei, tmp_path, min_area):
     options = bright(
-        "unet_dsb", UNet(3, 1, FEATURES), tmp_path / "model.pt", channels=1, gain=100, recipe="reference_inference"
+        "unet_dsb",
+        UNet(3, 1, FEATURES),
+        tmp_path / "model.pt",
+        channels=1,
+        gain=100,
+        recipe="unet_dsb/reference_inference",
     )
     overlays = (["reference"], ["reference_inference"])
     rows, written = scored_and_written("unet_dsb", nuclei, tmp_path, overlays, min_area=min_area, **options)

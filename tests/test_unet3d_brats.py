@@ -241,7 +241,7 @@ def test_voxels_of_another_size(trained, heads, tmp_path):
     options = {"patch_size": [32, 32, 32]}
     segment(case, tmp_path / "out", tmp_path / "run" / "model.pt", **options)
     assert len(list((tmp_path / "out").glob("*_seg.nii.gz"))) == 1
-    assert Weights(tmp_path / "run" / "model.pt", "inference")["spacing"] == [1.0, 1.0, 1.0]
+    assert Weights(tmp_path / "run" / "model.pt", "unet3d_brats/inference")["spacing"] == [1.0, 1.0, 1.0]
     with pytest.raises(Exception) as raised:
         segment(case, tmp_path / "other", tmp_path / "run" / "model.pt", spacing=[2.0, 2.0, 2.0])
     mistake = "was trained with spacing [1.0, 1.0, 1.0], not [2.0, 2.0, 2.0]; leave --spacing out"

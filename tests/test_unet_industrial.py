@@ -228,7 +228,7 @@ def test_the_wiring_that_stands_twice_is_the_same():
     assert ours[0]["reader"] == theirs[0]["reader"]
     assert (ours[2]["_target_"], theirs[2]["_target_"]) == (
         "shared.inferers.LazyNormalizeIntensityd",  # equal to the last bit: tests/inferers/test_tiled.py
-        "NormalizeIntensityd",
+        "shared.transforms.NormalizeImaged",
     )
     assert ours[2].keys() - {"_desc_"} == theirs[2].keys() == {"_target_", "keys"}
     reference, applied = (json.loads((CONFIGS / f"reference{n}.json").read_text()) for n in ("", "_inference"))

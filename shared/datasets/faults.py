@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
+import numpy as np
+
 from ..errors import UserError
 
-__all__ = ["Fault", "encoding_faults", "mistake", "raise_faults", "space_faults", "twins"]
+__all__ = ["Fault", "encoding_faults", "mistake", "raise_faults", "refuse_huge", "space_faults", "twins"]
 
 MAX_SHOWN = 100
+LARGEST = 1e15
 
 
 class Fault(Exception):
@@ -30,6 +33,21 @@ class Fault(Exception):
 def mistake(file: object, wrong: str, remedy: str) -> UserError:
     """The error to raise where one file is at fault and no others are looked at; reads as ``Fault`` does."""
     return UserError(str(Fault(file, wrong, remedy)))
+
+
+def refuse_huge(file: object, values: np.ndarray) -> None:
+    """Refuse values beyond 1e15, which no camera or scanner measures; beside one of them all others are as one number.
+
+    Args:
+        file: that holds them.
+        values: finite numbers, at least one.
+
+    Raises:
+        UserError: naming the file.
+    """
+    if (greatest := max(abs(float(values.min())), abs(float(values.max())))) > LARGEST:
+        remedy = "replace values that mean 'no data' by one of the background"
+        raise mistake(file, f"holds values up to {greatest:.3g}, which nothing measures", remedy)
 
 
 def raise_faults(source: object, faults: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from monai.data import ImageReader
 from monai.utils import MetaKeys
 
 from ..errors import UserError
-from .faults import Fault, mistake
+from .faults import Fault, mistake, refuse_huge
 from .stored_picture import OPENERS, StoredPicture, read_stored, upright
 from .stored_tiff import TIFF_SIGNATURES, read_stored_tiff
 
@@ -234,6 +234,7 @@ def _as_picture_type(path: Path, values: np.ndarray) -> np.ndarray:
             values = values.astype(np.float32)
         if not np.isfinite(values).all():
             raise mistake(path, "holds NaN, infinity or values beyond float32", "replace them by numbers")
+        refuse_huge(path, values)
         return values
     if values.dtype in (np.uint8, np.uint16):
         return values

@@ -12,7 +12,7 @@ from monai.data import ITKReader
 from monai.utils import MetaKeys
 
 from ..errors import UserError
-from .faults import mistake
+from .faults import mistake, refuse_huge
 
 __all__ = ["VOLUME_SUFFIXES", "Volume", "grid_difference", "read_volume", "without_suffix"]
 
@@ -144,8 +144,7 @@ def _check(path: Path, values: np.ndarray, affine: np.ndarray) -> None:
         bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:
             raise mistake(path, f"holds NaN or infinity in {bad} voxels", "replace them by numbers")
-        if float(np.abs(values).max()) > float(np.finfo(np.float32).max):
-            raise mistake(path, "holds values beyond float32", "scale them")
+        refuse_huge(path, values)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     # A zero in the header, or two axes that point the same way.
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) <= 1e-6 * spacing.prod():

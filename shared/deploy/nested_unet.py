@@ -76,7 +76,7 @@ def release_nested_unet(source: str | Path, output: str | Path) -> str:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"source: {source} is no model.pth of pytorch-nested-unet ({reason}); name one") from error
     definition = definition_of(network) or {}
-    facts = {"recipe": "reference_inference", "channels": definition["in_channels"]}
+    facts = {"recipe": "unet_dsb/reference_inference", "channels": definition["in_channels"]}
     atomic_save(output, describe(network, network.state_dict(), facts | {"num_classes": definition["out_channels"]}))
     options = f"--checkpoint {output} and, for pictures of 96 x 96 in its training, --patch_size [96,96]"
     return f"{type(network).__name__} in {output}; use it with reference_inference.json, {options}"

@@ -28,7 +28,6 @@ from .trained_run import TrainedRun, evaluate_run, read_run, refuse_learned
 __all__ = ["half_precision", "release_run"]
 
 LARGEST_MB = 25.0
-RECIPE = "inference"  # weights of others have overlays of their own
 TRAINED_FOR = (
     "channels",
     "num_classes",
@@ -100,9 +99,11 @@ def release_run(
     if version is not None and not VERSION.fullmatch(version):
         raise UserError(f"version: {version!r} is not of the form 1.2.3; name one that is")
     version = version or _next_version(metadata["version"])
-    weights = Weights(run / "model.pt", RECIPE)
-    (network,) = load_networks(weights, _network_of((configs / "inference.json").read_text(encoding="utf-8")))
-    facts = _facts(weights, trained)
+    inference = (configs / "inference.json").read_text(encoding="utf-8")
+    recipe = json.loads(inference)["weights"]["recipe"]  # weights of another have overlays of their own
+    weights = Weights(run / "model.pt", recipe)
+    (network,) = load_networks(weights, _network_of(inference))
+    facts = _facts(weights, trained, recipe)
     changed = _changed_configs(configs, network, facts)
     name = bundle.resolve().name  # of an unpacked bundle the folder is `.`
     shipped = Path(results) / name / "shipped"
@@ -208,11 +209,11 @@ def _network_of(configuration: str) -> torch.nn.Module:
     return network
 
 
-def _facts(weights: Weights, run: TrainedRun) -> dict[str, Any]:
+def _facts(weights: Weights, run: TrainedRun, recipe: str) -> dict[str, Any]:
     """What the weights tell of their use; of a run of an older version, which they do not tell, its knobs."""
     (description,), config = weights.descriptions, run.config
     facts = {name: value for name, value in description.items() if name != "definition"}
-    facts = facts or {"recipe": RECIPE} | {name: config[name] for name in TRAINED_FOR if name in config}
+    facts = facts or {"recipe": recipe} | {name: config[name] for name in TRAINED_FOR if name in config}
     calibrated = read_calibration(run)
     if "threshold" in config:
         facts["threshold"] = _asked_threshold(run, run.bundle / "configs") if calibrated is None else calibrated

@@ -23,12 +23,13 @@ import torch
 from torch.utils import _pytree as pytree
 
 from ..errors import UserError
-from ..networks import geometry_of
+from ..networks import fault_of, geometry_of
 from .model_cache import MODEL, cache_folder, store
 
 __all__ = ["EngineError", "OpenVINOEngine", "openvino_is_there", "size_class"]
 
 EXAMPLE = 64  # sides of the example are this long at least
+MOST = 2**18  # numbers of a picture that a conversion is compared on besides
 CLOSE = 1e-3  # of the largest value: what a conversion may differ from its network in float32
 STRUCTURE = ["segmentation_bundles", "outputs"]  # where in the model's own notes the nesting of its outputs stands
 
@@ -42,8 +43,8 @@ class OpenVINOEngine:
 
     It is read from the cache on the disk or, if it is not there, converted from ``network``, which is not kept.
 
-    A conversion is compared with its network in float32, at another batch and size than it was made with, before it
-    is used or kept.
+    A conversion is compared with its network in float32, at other batches and sizes than it was made with, before it
+    is used or kept. A network whose own code asks for a certain size may still be computed otherwise at another.
 
     Args:
         network: in evaluation mode, on the CPU, with one tensor as input.
@@ -185,7 +186,13 @@ def _read(entry: Path) -> Any:
 
 def _convert(network: torch.nn.Module, x: torch.Tensor, entry: Path) -> Any:
     ov, began = openvino(), time.perf_counter()
-    flat, (traced, compared) = _Flat(network), _examples(network, x)
+    channels, sides = x.shape[1], x.shape[2:]
+    if geometry_of(network, channels, len(sides)) is None and (fault := fault_of(network, channels, sides)):
+        # Without numbers it cannot be run, so it may decide by them, which a trace does not.
+        raise EngineError(
+            f"engine: OpenVINO may compute something else than this network ({fault}); take --engine eager"
+        )
+    flat, (traced, *compared) = _Flat(network), _examples(network, x)
     shape = ov.PartialShape([-1, x.shape[1], *[-1] * (x.ndim - 2)])
     # Tracing must meet neither autocast, whose casts it would record, nor tensors of the inference mode.
     with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False), _as_it_was():
@@ -206,30 +213,34 @@ def _convert(network: torch.nn.Module, x: torch.Tensor, entry: Path) -> Any:
         return _core().read_model(Path(made) / MODEL)
 
 
-def _examples(network: torch.nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A batch to trace the network with, and another one of the same size class to compare on."""
+def _examples(network: torch.nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
+    """A batch to trace the network with, and others of the same size class to compare on: large, least, the picture's."""
     modulus, rest = size_class(network, x)
-    sides = longer = list(rest)
+    sides = longer = short = list(rest)
     if modulus is not None and (geometry := geometry_of(network, x.shape[1], len(rest))):
         least = [max(EXAMPLE, shortest) for shortest in geometry.least]
         sides = [-(-shortest // m) * m + r for shortest, m, r in zip(least, modulus, rest, strict=True)]
         longer = [side + m * (axis == 0) for axis, (side, m) in enumerate(zip(sides, modulus, strict=True))]
+        short = [-(-(least - r) // m) * m + r for least, m, r in zip(geometry.least, modulus, rest, strict=True)]
     random = torch.Generator().manual_seed(0)
-    channels = x.shape[1]
-    return torch.zeros(1, channels, *sides, dtype=x.dtype), torch.randn(2, channels, *longer, generator=random).to(x)
+    shapes = [(2, x.shape[1], *longer), (1, x.shape[1], *short), *([x.shape] if x.numel() <= MOST else [])]
+    batches = [torch.randn(shape, generator=random).to(x) for shape in dict.fromkeys(map(tuple, shapes))]
+    return [torch.zeros(1, x.shape[1], *sides, dtype=x.dtype), *batches]
 
 
-def _compare(flat: _Flat, model: Any, x: torch.Tensor) -> None:
+def _compare(flat: _Flat, model: Any, batches: Sequence[torch.Tensor]) -> None:
     """Refuse a conversion that computes something else than its network."""
-    request = _core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
-    try:
-        found = request.infer([x.numpy()])
-    except RuntimeError as error:
-        raise _fails(f"computing a batch of {tuple(x.shape)}", error) from error
-    for number, expected in enumerate(flat(x)):
-        mine = torch.from_numpy(found[number])
-        if mine.shape != expected.shape or not (mine - expected).abs().max() <= CLOSE * expected.abs().max():
-            raise EngineError("engine: OpenVINO computes something else than this network; take --engine eager")
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    request = _core().compile_model(model, "CPU", options).create_infer_request()
+    for x in batches:
+        try:
+            found = request.infer([x.numpy()])
+        except RuntimeError as error:
+            raise _fails(f"computing a batch of {tuple(x.shape)}", error) from error
+        for number, expected in enumerate(flat(x)):
+            mine = torch.from_numpy(found[number])
+            if mine.shape != expected.shape or not (mine - expected).abs().max() <= CLOSE * expected.abs().max():
+                raise EngineError("engine: OpenVINO computes something else than this network; take --engine eager")
 
 
 @contextmanager

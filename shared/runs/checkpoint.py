@@ -40,6 +40,10 @@ def fill(option: str, path: str | Path, state: Mapping[str, torch.Tensor], netwo
     Raises:
         UserError: it belongs to another network.
     """
+    own = network.state_dict()
+    for name in own.keys() & state.keys():
+        if own[name].is_floating_point() != state[name].is_floating_point():
+            raise UserError(f"{option}: {path} is damaged, its {name} is of the type {state[name].dtype}; name another")
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
@@ -89,7 +93,8 @@ def read_state(option: str, path: str | Path) -> Any:
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise UserError(f"{option}: {path} is no readable checkpoint ({reason}); {remedy}") from error
     state = content.get("model", content.get("network", content)) if isinstance(content, dict) else content
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    pairs = state.items() if isinstance(state, dict) else [(None, None)]
+    if not all(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in pairs):
         raise UserError(f"{option}: {path} holds no weights of a network; {remedy}")
     for name, value in state.items():
         if not torch.isfinite(value).all():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import sys
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,11 +17,12 @@ from ..errors import UserError
 from ..networks import build_network, definition_of
 from .checkpoint import fill, read_state
 from .knobs import check_knobs
+from .options import is_command_line, parse_options
 from .origin import check_origin
 
 __all__ = ["Weights", "check_weights", "describe", "load_networks"]
 
-OTHER = "it has another recipe; lay the configurations of its recipe over, or name other weights"
+OTHER = "lay the configurations of its recipe over, or name other weights"
 
 
 def describe(network: torch.nn.Module, state: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> OrderedDict:
@@ -33,7 +35,7 @@ def describe(network: torch.nn.Module, state: Mapping[str, torch.Tensor], facts:
         network: whose weights they are.
         state: its state dict.
         facts: what else must be known at use, such as ``channels`` and ``spacing``, as JSON can say it; ``recipe`` is
-            the configuration of the bundle that they are used with.
+            the configuration that they are used with, such as ``unet_dsb/inference``.
 
     Example:
         >>> network = torch.nn.Conv2d(1, 1, 3)
@@ -64,6 +66,7 @@ class Weights:
         if not isinstance(files, list | tuple) or not files or not all(isinstance(file, str | Path) for file in files):
             remedy = "take a list of files: --checkpoints \"['a.pt','b.pt']\""
             raise UserError(f"checkpoints: {files!r} will not do; {remedy}")
+        self.facts: dict[str, Any] = {}
         self.option = "checkpoint" if one else "checkpoints"
         self.files = [Path(file) for file in files]
         self.states = [read_state(self.option, file) for file in self.files]
@@ -72,7 +75,7 @@ class Weights:
             if not isinstance(description, dict):
                 raise UserError(f"{self.option}: {file} is damaged, its description is none; name another")
             if (own := description.get("recipe", recipe)) != recipe:
-                raise UserError(f"{self.option}: {file} belongs to {own}.json, not to {recipe}.json; {OTHER}")
+                raise UserError(f"{self.option}: {file} is for {own}.json, not for {recipe}.json; {OTHER}")
 
     def __getitem__(self, name: str) -> Any:
         told = []
@@ -88,20 +91,32 @@ class Weights:
         return told[0]
 
 
-def load_networks(weights: Weights, network_def: torch.nn.Module) -> list[torch.nn.Module]:
+def load_networks(
+    weights: Weights, network_def: torch.nn.Module, facts: Mapping[str, Any] | None = None
+) -> list[torch.nn.Module]:
     """A network for each file of weights, filled.
 
     Args:
         weights: the files.
         network_def: what the configuration takes for the network; files that tell theirs do not need it.
+        facts: knobs that must be what they were in training.
 
     Raises:
-        UserError: the weights are of another network.
+        UserError: the weights are of another network, or an option contradicts what they tell.
     """
+    weights.facts = json.loads(json.dumps(dict(facts or {})))
+    for file, description in zip(weights.files, weights.descriptions, strict=True):
+        for name in weights.facts.keys() & description.keys():
+            if (was := description[name]) != (now := weights.facts[name]):
+                remedy = f"leave --{name} out, or name weights that were trained with it"
+                raise UserError(f"{weights.option}: {file} was trained with {name} {was}, not {now}; {remedy}")
+        if _asks_for_a_network() and description.get("definition") not in (None, definition_of(network_def)):
+            remedy = "leave --network_def out, or name weights of that network"
+            raise UserError(f"{weights.option}: {file} tells another network than the options; {remedy}")
     networks = []
     for file, state, description in zip(weights.files, weights.states, weights.descriptions, strict=True):
         if "definition" in description:
-            network = _build(weights.option, file, state, description["definition"])
+            network = _build(weights.option, file, state, description)
         else:
             network = copy.deepcopy(network_def)
         fill(weights.option, file, state, network)
@@ -110,43 +125,44 @@ def load_networks(weights: Weights, network_def: torch.nn.Module) -> list[torch.
 
 
 def check_weights(
-    weights: Weights,
-    facts: Mapping[str, Any] | None = None,
-    knobs: Mapping[str, Any] | None = None,
-    scored: Mapping[str, Any] | None = None,
+    weights: Weights, knobs: Mapping[str, Any] | None = None, scored: Mapping[str, Any] | None = None
 ) -> None:
-    """Refuse an option that contradicts what the weights tell, and scores of what they have learned from.
+    """Refuse knobs that cannot be meant, and scores of what the weights have learned from; say what is not known.
 
     Args:
-        weights: the files.
-        facts: knobs that must be what they were in training.
-        knobs: those that the weights tell too, but that may be chosen otherwise.
+        weights: the files, of which networks were loaded.
+        knobs: those that the weights tell, but that may be chosen otherwise.
         scored: of an evaluation the ``dataset_dir``, ``split`` and ``fold``, from which they must not have learned.
 
     Raises:
         UserError: see above, or a knob has a value that cannot be meant.
     """
-    plain: dict[str, Any] = json.loads(json.dumps(dict(facts or {})))
-    check_knobs(plain | dict(knobs or {}))
+    check_knobs(weights.facts | dict(knobs or {}))
     for file, description in zip(weights.files, weights.descriptions, strict=True):
-        for name in plain.keys() & description.keys():
-            if (was := description[name]) != plain[name]:
-                remedy = f"leave --{name} out, or name weights that were trained with it"
-                raise UserError(f"{weights.option}: {file} was trained with {name} {was}, not {plain[name]}; {remedy}")
-        untold = {name: value for name, value in plain.items() if name not in description}
+        untold = {name: value for name, value in weights.facts.items() if name not in description}
         check_origin(weights.option, file, untold, scored)
     if any("definition" not in description for description in weights.descriptions):
         message = "%s: not told by the file, so taken from the configuration: its network"
         logging.getLogger(__name__).info(message, weights.option)
 
 
-def _build(option: str, file: Path, state: Mapping[str, torch.Tensor], definition: Any) -> torch.nn.Module:
+def _asks_for_a_network() -> bool:
+    """Whether the command line says something about the network; what a configuration says is for other weights."""
+    return is_command_line() and any(name.startswith("network_def") for name in parse_options(sys.argv[1:]))
+
+
+def _build(
+    option: str, file: Path, state: Mapping[str, torch.Tensor], description: Mapping[str, Any]
+) -> torch.nn.Module:
     """The network of a file, which may be damaged or hostile: its shapes are compared before any memory is taken."""
+    definition = description["definition"]
     try:
         with torch.device("meta"):
             shapes = {name: value.shape for name, value in build_network(definition).state_dict().items()}
         if shapes != {name: value.shape for name, value in state.items()}:
             raise ValueError("the shapes of its weights are not those of the network that it tells")
+        if description.get("channels", definition.get("in_channels")) != definition.get("in_channels"):
+            raise ValueError("the channels that it tells are not those of the network that it tells")
         return build_network(definition)
     except (ValueError, TypeError) as error:
         raise UserError(f"{option}: {file} does not fit together ({error}); name another") from error

@@ -9,6 +9,7 @@ from .instance_distance import InstanceDistanced
 from .instance_masks import InstanceMasksd
 from .invert_readable import InvertReadabled
 from .label_instances import LabelInstancesd
+from .normalize_image import NormalizeImaged
 from .picture_labels import PictureLabelsd
 from .rand_drop_modalities import RandDropModalitiesd
 from .rand_hue_saturation_value import RandHueSaturationValued
@@ -28,6 +29,7 @@ __all__ = [
     "InstanceMasksd",
     "InvertReadabled",
     "LabelInstancesd",
+    "NormalizeImaged",
     "PictureLabelsd",
     "RandDropModalitiesd",
     "RandHueSaturationValued",

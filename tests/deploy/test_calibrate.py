@@ -77,7 +77,7 @@ def test_released_weights_bring_their_threshold_along(place, calibrated, tmp_pat
 
     threshold = calibrated["threshold"]
     for file in (run / "model.pt", bundle / "models" / "model.pt"):
-        assert Weights(file, "inference")["threshold"] == threshold
+        assert Weights(file, "unet_industrial/inference")["threshold"] == threshold
     assert "network and knobs as of the run" in told
     for file, lines in before.items():
         if file.name == "metadata.json":
@@ -100,7 +100,7 @@ def test_released_weights_bring_their_threshold_along(place, calibrated, tmp_pat
     record["config"]["threshold"] = threshold  # as it stands in train.json by now
     (run / "run.json").write_text(json.dumps(record))
     release_run(run, tmp_path / "results")
-    assert Weights(bundle / "models" / "model.pt", "inference")["threshold"] == 0.5
+    assert Weights(bundle / "models" / "model.pt", "unet_industrial/inference")["threshold"] == 0.5
     assert not curve.exists()
 
     # One of an overlay or a file of arguments, or of a bundle that has changed since: nobody knows.
@@ -111,7 +111,7 @@ def test_released_weights_bring_their_threshold_along(place, calibrated, tmp_pat
     record["starts"][0]["command"] += " -threshold=0.125"  # which is an option too
     (run / "run.json").write_text(json.dumps(record))
     release_run(run, tmp_path / "results")
-    assert Weights(bundle / "models" / "model.pt", "inference")["threshold"] == 0.125
+    assert Weights(bundle / "models" / "model.pt", "unet_industrial/inference")["threshold"] == 0.125
 
 
 def test_a_bundle_is_calibrated_on_pictures_that_it_has_not_seen(place, defects, tmp_path, capsys):

@@ -156,7 +156,7 @@ def test_the_network_of_an_overlay(place, tmp_path):
     overlays = [str(ROOT / "bundles" / "unet_dsb" / "configs" / "reference_inference.json"), str(narrow)]
     parser.read_config([str(place / "unet_dsb" / "configs" / "inference.json"), *overlays])
     network = parser.get_parsed_content("network_def").eval()
-    save_weights("unet_dsb", network, tmp_path / "model.pt", recipe="reference_inference")
+    save_weights("unet_dsb", network, tmp_path / "model.pt", recipe="unet_dsb/reference_inference")
     words = ["--output", str(tmp_path / "a.onnx"), "--checkpoint", str(tmp_path / "model.pt")]
     assert main(["export", str(place / "unet_dsb"), *words, "--overlay", f"reference_inference,{narrow}"]) == 0
     x = torch.rand(1, 3, 64, 96)

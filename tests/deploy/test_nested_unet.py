@@ -76,7 +76,7 @@ def test_a_file_becomes_a_file(tmp_path):
     torch.save({"state_dict": theirs.state_dict(), "epoch": 3}, tmp_path / "model.pth")
     said = release_nested_unet(tmp_path / "model.pth", tmp_path / "model.pt")
     assert said.startswith("UNet in ") and "--patch_size" in said
-    weights = Weights(tmp_path / "model.pt", "reference_inference")
+    weights = Weights(tmp_path / "model.pt", "unet_dsb/reference_inference")
     assert (weights["channels"], weights["num_classes"]) == (2, 1)
     ours = UNet(2, 1, FEATURES).eval()
     ours.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))

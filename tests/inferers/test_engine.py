@@ -162,6 +162,17 @@ def test_a_network_that_tracing_freezes_is_not_converted():
     assert torch.equal(with_engine("auto", Frozen().eval(), CPU)(x), 48 * x)
 
 
+def test_a_network_that_decides_by_the_numbers_is_not_converted():
+    class Decides(torch.nn.Module):
+        def forward(self, x):
+            return x if x.mean() > 0 else 2 * x
+
+    for x in (torch.ones(1, 1, 8, 8), -torch.ones(1, 1, 8, 8)):
+        assert torch.equal(with_engine("auto", Decides().eval(), CPU)(x), Decides()(x))
+    with pytest.raises(UserError, match="OpenVINO may compute something else than this network"):
+        fast(Decides().eval(), torch.ones(1, 1, 8, 8))
+
+
 def test_float32_is_exact_and_outputs_stay_nested():
     class Nested(torch.nn.Module):
         def __init__(self):

@@ -29,6 +29,10 @@ for sides in ((2, 2, 2), (2, 2, 3), (2, 3, 2), (2, 4, 4), (2, 8, 8), (2, 9, 20),
         found.append(layer.weight.grad.clone())
     assert (found[1] - found[0]).norm() < 0.05 * found[0].norm(), sides
     assert torch.equal(found[1], found[2]), sides
+
+layer, x = torch.nn.Conv3d(16, 16, 11, padding=1), torch.randn(1, 16, 10, 10, 10)  # of which 2 x 2 x 2 are left
+PrecisionInferer(SimpleInferer(), True)(x, layer).square().sum().backward()
+assert layer.weight.grad.abs().max() < 1e6
 """
 
 

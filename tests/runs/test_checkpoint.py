@@ -33,7 +33,7 @@ def test_files_of_another_kind(tmp_path, content):
         load_pretrained(tmp_path / "x.pt", torch.nn.Linear(3, 2))
 
 
-@pytest.mark.parametrize("content", [torch.zeros(3), {"epoch": 3}, [torch.zeros(1)]])
+@pytest.mark.parametrize("content", [torch.zeros(3), {"epoch": 3}, [torch.zeros(1)], {0: torch.zeros(1)}])
 def test_files_without_weights(tmp_path, content):
     torch.save(content, tmp_path / "x.pt")
     with pytest.raises(UserError, match=r"checkpoint: .*x.pt holds no weights of a network"):

@@ -36,7 +36,8 @@ def test_a_file_alone_makes_its_network(tmp_path, network):
     x = torch.rand(1, 3, 64, 64)
     assert torch.equal(made.eval()(x), network(x))
     assert (weights["channels"], weights["threshold"]) == (3, 0.25)
-    check_weights(weights, {"channels": 3}, {"threshold": 0.9})  # a threshold may be chosen otherwise
+    load_networks(weights, TinyUNet(), {"channels": 3})
+    check_weights(weights, {"threshold": 0.9})  # a threshold may be chosen otherwise
 
 
 def test_everybody_else_sees_a_state_dict(tmp_path, network):
@@ -54,7 +55,7 @@ def test_everybody_else_sees_a_state_dict(tmp_path, network):
 @pytest.mark.parametrize("bundle", ["unet_dsb", "unet_industrial", "unet3d_brats"])
 def test_the_weights_shipped_tell_what_their_configurations_say(bundle):
     folder = ROOT / "bundles" / bundle
-    weights = Weights(folder / "models" / "model.pt", "inference")
+    weights = Weights(folder / "models" / "model.pt", f"{bundle}/inference")
     for name in ("train", "inference"):
         parser = ConfigParser(json.loads((folder / "configs" / f"{name}.json").read_text()))
         parser["bundle_root"] = str(folder)
@@ -92,9 +93,9 @@ def test_weights_that_tell_nothing_need_options(tmp_path, caplog):
     weights = Weights(tmp_path / "old.pt", "inference")
     with pytest.raises(UserError, match=r"old.pt does not tell its channels, .*; give --channels as in its training"):
         weights["channels"]
-    (made,) = load_networks(weights, UNet(3, 1, FEATURES))
+    (made,) = load_networks(weights, UNet(3, 1, FEATURES), {"channels": 3})
     assert all(torch.equal(a, b) for a, b in zip(made.parameters(), plain.parameters(), strict=True))
-    check_weights(weights, {"channels": 3})
+    check_weights(weights)
     assert "only assumed, that" in caplog.text
     assert "so taken from the configuration: its network" in caplog.text
     with pytest.raises(UserError, match="belongs to another network"):
@@ -104,10 +105,10 @@ def test_weights_that_tell_nothing_need_options(tmp_path, caplog):
 def test_what_contradicts_is_refused(tmp_path, network):
     file = save(tmp_path / "a.pt", network)
     with pytest.raises(UserError, match=r"a.pt was trained with channels 3, not 1; leave --channels out"):
-        check_weights(Weights(file, "inference"), {"channels": 1})
+        load_networks(Weights(file, "inference"), network, {"channels": 1})
     with pytest.raises(UserError, match=r"threshold: 2 will not do"):
-        check_weights(Weights(file, "inference"), {}, {"threshold": 2})
-    with pytest.raises(UserError, match=r"a.pt belongs to inference.json, not to reference_inference.json"):
+        check_weights(Weights(file, "inference"), {"threshold": 2})
+    with pytest.raises(UserError, match=r"a.pt is for inference.json, not for reference_inference.json"):
         Weights(file, "reference_inference")
     several = Weights([file, save(tmp_path / "b.pt", network, threshold=0.5)], "inference")
     assert (several["channels"], len(load_networks(several, network))) == (3, 2)
@@ -127,15 +128,27 @@ def test_what_contradicts_is_refused(tmp_path, network):
         {"network": "UNet", "features": "x"},
         {"network": "UNet", "width": 3},
         {"network": "UNet", "in_channels": 1, "features": FEATURES},  # not that of the weights
+        {"network": "UNet", "in_channels": 3, "features": FEATURES, "out_channels": 1, "channels": 1},
         [],
     ],
 )
 def test_a_damaged_or_hostile_description_is_one_clear_error(tmp_path, definition):
     network = UNet(3, 1, FEATURES)
     state = describe(network, network.state_dict(), FACTS)
+    if "channels" in definition:  # which contradict the network
+        state.description["channels"] = definition.pop("channels")
     state.description["definition"] = definition
     torch.save(state, tmp_path / "x.pt")
     with pytest.raises(UserError, match=r"x.pt does not fit together \("):
+        load_networks(Weights(tmp_path / "x.pt", "inference"), network)
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.complex64])
+def test_weights_of_another_type_are_refused(tmp_path, kind):
+    network = UNet(3, 1, FEATURES)
+    state = {name: value.to(kind) for name, value in network.state_dict().items()}
+    torch.save(state, tmp_path / "x.pt")
+    with pytest.raises(UserError, match=r"x.pt is damaged, its .* is of the type torch\.(int32|complex64)"):
         load_networks(Weights(tmp_path / "x.pt", "inference"), network)
 
 
