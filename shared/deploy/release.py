@@ -99,11 +99,7 @@ def release_run(
     if version is not None and not VERSION.fullmatch(version):
         raise UserError(f"version: {version!r} is not of the form 1.2.3; name one that is")
     version = version or _next_version(metadata["version"])
-    inference = (configs / "inference.json").read_text(encoding="utf-8")
-    recipe = json.loads(inference)["weights"]["recipe"]  # weights of another have overlays of their own
-    weights = Weights(run / "model.pt", recipe)
-    (network,) = load_networks(weights, _network_of(inference))
-    facts = _facts(weights, trained, recipe)
+    network, facts = _network_and_facts(trained)
     changed = _changed_configs(configs, network, facts)
     name = bundle.resolve().name  # of an unpacked bundle the folder is `.`
     shipped = Path(results) / name / "shipped"
@@ -209,15 +205,18 @@ def _network_of(configuration: str) -> torch.nn.Module:
     return network
 
 
-def _facts(weights: Weights, run: TrainedRun, recipe: str) -> dict[str, Any]:
-    """What the weights tell of their use; of a run of an older version, which they do not tell, its knobs."""
-    (description,), config = weights.descriptions, run.config
+def _network_and_facts(run: TrainedRun) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """The network of a run, and what is known of its use: the knobs of a run whose weights tell nothing."""
+    inference = (run.bundle / "configs" / "inference.json").read_text(encoding="utf-8")
+    recipe = json.loads(inference)["weights"]["recipe"]  # weights of another have overlays of their own
+    weights, config = Weights(run.folder / "model.pt", recipe), run.config
+    (network,), (description,) = load_networks(weights, _network_of(inference)), weights.descriptions
     facts = {name: value for name, value in description.items() if name != "definition"}
     facts = facts or {"recipe": recipe} | {name: config[name] for name in TRAINED_FOR if name in config}
     calibrated = read_calibration(run)
     if "threshold" in config:
         facts["threshold"] = _asked_threshold(run, run.bundle / "configs") if calibrated is None else calibrated
-    return facts
+    return network, facts
 
 
 def _next_version(version: str) -> str:

@@ -189,9 +189,8 @@ def _convert(network: torch.nn.Module, x: torch.Tensor, entry: Path) -> Any:
     channels, sides = x.shape[1], x.shape[2:]
     if geometry_of(network, channels, len(sides)) is None and (fault := fault_of(network, channels, sides)):
         # Without numbers it cannot be run, so it may decide by them, which a trace does not.
-        raise EngineError(
-            f"engine: OpenVINO may compute something else than this network ({fault}); take --engine eager"
-        )
+        what = f"may compute something else than this network ({fault})"
+        raise EngineError(f"engine: OpenVINO {what}; take --engine eager")
     flat, (traced, *compared) = _Flat(network), _examples(network, x)
     shape = ov.PartialShape([-1, x.shape[1], *[-1] * (x.ndim - 2)])
     # Tracing must meet neither autocast, whose casts it would record, nor tensors of the inference mode.
@@ -214,7 +213,7 @@ def _convert(network: torch.nn.Module, x: torch.Tensor, entry: Path) -> Any:
 
 
 def _examples(network: torch.nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
-    """A batch to trace the network with, and others of the same size class to compare on: large, least, the picture's."""
+    """A batch to trace the network with, and others of its size class to compare on: larger, least, as the picture."""
     modulus, rest = size_class(network, x)
     sides = longer = short = list(rest)
     if modulus is not None and (geometry := geometry_of(network, x.shape[1], len(rest))):

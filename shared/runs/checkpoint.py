@@ -93,10 +93,10 @@ def read_state(option: str, path: str | Path) -> Any:
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise UserError(f"{option}: {path} is no readable checkpoint ({reason}); {remedy}") from error
     state = content.get("model", content.get("network", content)) if isinstance(content, dict) else content
-    pairs = state.items() if isinstance(state, dict) else [(None, None)]
+    pairs: Any = state.items() if isinstance(state, dict) else [(None, None)]
     if not all(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in pairs):
         raise UserError(f"{option}: {path} holds no weights of a network; {remedy}")
-    for name, value in state.items():
+    for name, value in pairs:
         if not torch.isfinite(value).all():
             raise UserError(f"{option}: {path} is damaged, its {name} is not finite; {remedy}")
     return state

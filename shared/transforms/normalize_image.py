@@ -25,8 +25,8 @@ class NormalizeImaged(MapTransform):
         Any; float32.
 
     Example:
-        >>> NormalizeImaged("image")({"image": torch.full((1, 128, 128), 0.1)})["image"].abs().max()
-        tensor(0.)
+        >>> NormalizeImaged("image")({"image": torch.full((1, 128, 128), 0.1)})["image"].abs().max().item()
+        0.0
     """
 
     def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
@@ -37,6 +37,6 @@ class NormalizeImaged(MapTransform):
         result = dict(data)
         for key in self.key_iterator(result):
             least, greatest = torch.aminmax(torch.as_tensor(result[key]))
-            normalized = self.normalize(result[key])
+            normalized: Any = self.normalize(result[key])
             result[key] = normalized if least < greatest else torch.zeros_like(normalized)
         return result

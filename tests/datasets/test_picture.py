@@ -298,6 +298,7 @@ FAULTS: dict[str, tuple[Callable[..., np.ndarray], Writer, str]] = {
     "OME.ome.tif": (read_picture, tiff(np.stack([GREY] * 5), ome=True, metadata={"axes": "CYX"}), "5 channels -> save"),
     "Lab.tif": (read_picture, tiff(RGB, photometric="cielab"), "colours of the kind CIELAB -> save it as grey or RGB"),
     "NaN.tif": (read_picture, tiff(NAN), "holds NaN, infinity or values beyond float32 -> replace them"),
+    "no data.tif": (read_picture, tiff(FLOAT * np.float32(1e20)), "which nothing measures -> replace values that mean"),
     "large float.tif": (read_picture, tiff(FLOAT.astype(np.float64) * 1e39), "beyond float32 -> replace them"),
     "signed.tif": (read_picture, tiff(GREY.astype(np.int16) - 100), "whole numbers from -97 to 127 -> shift or scale"),
     "large.tif": (read_picture, tiff(BIG), "whole numbers from 0 to 98000000 -> shift or scale"),
