@@ -211,6 +211,20 @@ def test_the_reference_s_weights_inspect(defects, tmp_path):
         assert mask.size == (80, 96)
 
 
+def test_a_training_with_the_pretrained_encoder_needs_no_option_afterwards(defects, tmp_path):
+    options = {"device": "cpu", "dataset_dir": defects, "output_dir": tmp_path / "run", "epochs": 2, "epoch_length": 1}
+    options |= {"batch_size": 2, "patch_size": [64, 64], "network_def::features": FEATURES}
+    run_bundle("unet_industrial", ["train", "any_surface"], "training", **options)
+    rows = table(tmp_path / "run" / "curves.csv")
+    assert len(rows) == 2 and all(float(row["loss"]) > 0 for row in rows)
+    surface, _ = draw_case(seed=0, number=0, shape=(70, 90))
+    Image.fromarray(surface).save(tmp_path / "a.png")
+    options = {"device": "cpu", "dataset_dir": tmp_path / "a.png", "checkpoint": tmp_path / "run" / "model.pt"}
+    run_bundle("unet_industrial", ["inference"], output_dir=tmp_path / "out", **options)
+    with Image.open(tmp_path / "out" / "a_seg.png") as mask:
+        assert mask.size == (90, 70)
+
+
 def test_tumours_are_no_pictures(heads, tmp_path):
     options = TRAINING | {"dataset_dir": heads, "output_dir": tmp_path / "run", "checkpoint": tmp_path / "model.pt"}
     save_weights("unet_industrial", SubpixelUNet(1, 1, FEATURES), tmp_path / "model.pt")

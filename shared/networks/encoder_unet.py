@@ -79,7 +79,7 @@ class EncoderUNet(nn.Module):
         if not 0 < prior < 1:
             raise ValueError(f"prior must lie between 0 and 1, got {prior}")
         self.encoder = _encoder(in_channels)
-        if imagenet:
+        if imagenet and not next(self.encoder.parameters()).is_meta:  # there are shapes alone
             self.encoder.load_state_dict(_imagenet(in_channels))
         *skips, deepest = (level[-1][-1] for level in LEVELS)
         skips[0] += 4 * in_channels
