@@ -106,7 +106,8 @@ def write_until_full(item: object, stream: BinaryIO) -> None:
 def test_a_full_disk_is_told_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_workers: int
 ) -> None:
-    loader = DataLoader(of(tmp_path), num_workers=num_workers, multiprocessing_context="fork" if num_workers else None)
+    one = of(tmp_path, images=(1,))  # or a worker would write the next meanwhile
+    loader = DataLoader(one, num_workers=num_workers, multiprocessing_context="fork" if num_workers else None)
     monkeypatch.setattr(torch, "save", write_until_full)
     with pytest.raises(UserError) as caught:
         next(iter(loader))
