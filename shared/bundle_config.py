@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from monai.bundle import ConfigParser
 
 from .errors import UserError, in_short, user_error_behind
 
-__all__ = ["content_of", "read_bundle"]
+__all__ = ["content_of", "read_bundle", "run_entries"]
 
 
 def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> ConfigParser:
@@ -67,6 +67,21 @@ def content_of(parser: ConfigParser, name: str) -> Any:
         if mistake := user_error_behind(error):
             raise UserError(str(mistake)) from error
         raise
+
+
+def run_entries(parser: ConfigParser, names: Collection[str]) -> None:
+    """Run those entries of a configuration's ``run`` that call functions of these names.
+
+    Args:
+        parser: of the configuration.
+        names: such as ``check_weights``.
+
+    Raises:
+        UserError: a person's mistake.
+    """
+    for number, entry in enumerate(parser["run"]):
+        if isinstance(entry, dict) and entry["_target_"].rpartition(".")[2] in names:
+            content_of(parser, f"run::{number}")
 
 
 def _name_unreadable(files: Sequence[Path]) -> None:

@@ -13,7 +13,7 @@ from monai.data import DataLoader
 from monai.engines import SupervisedEvaluator
 from torch.utils.data import Subset
 
-from ..bundle_config import content_of, read_bundle
+from ..bundle_config import content_of, read_bundle, run_entries
 from ..errors import UserError
 from .steps import BASELINE, compared, name_of
 
@@ -110,7 +110,5 @@ def _evaluator(bundle: str | Path, overlays: Sequence[str], options: Mapping[str
         raise UserError(f"checkpoint: this overlay takes several; lay a file with {example} over it, and name no other")
     for name, value in {**options, "skip_existing": False, "evaluator::val_handlers": []}.items():
         parser[name] = value
-    for number, entry in enumerate(parser["run"]):
-        if isinstance(entry, dict) and entry["_target_"].rpartition(".")[2] in PREPARING:
-            content_of(parser, f"run::{number}")
+    run_entries(parser, PREPARING)
     return content_of(parser, "evaluator")

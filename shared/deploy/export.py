@@ -18,7 +18,7 @@ from monai.inferers import Inferer, SimpleInferer
 from monai.networks.utils import convert_to_onnx
 
 from ..atomic import atomic_path
-from ..bundle_config import content_of, read_bundle
+from ..bundle_config import content_of, read_bundle, run_entries
 from ..errors import UserError
 from ..extras import need_extra
 from ..metrics.agreement import LEAST_DICE, MOST_DIFFERENCE, MOST_SHIFT, Agreement
@@ -81,9 +81,7 @@ def export_onnx(
     parser = _configuration(bundle, overlays, knobs)
     if checkpoint is not None:
         parser["checkpoint"] = str(checkpoint)
-    for number, entry in enumerate(parser["run"]):
-        if isinstance(entry, dict) and entry["_target_"].endswith(".check_weights"):
-            content_of(parser, f"run::{number}")
+    run_entries(parser, ["check_weights"])
     network = content_of(parser, "networks")[0].eval()
 
     image = parser["_meta_::network_data_format::inputs::image"]

@@ -183,11 +183,11 @@ def _changed_configs(configs: Path, network: torch.nn.Module, facts: Mapping[str
 
     What reads a configuration without weights, such as a training that begins with them, needs it there.
     """
-    changed = {}
+    changed, used = {}, json.loads((configs / "inference.json").read_text(encoding="utf-8"))
     for file in (configs / "train.json", configs / "inference.json"):
         text = before = file.read_text(encoding="utf-8")
         content = json.loads(text)
-        for name in facts.keys() & json.loads((configs / "inference.json").read_text(encoding="utf-8")).keys():
+        for name in facts.keys() & used.keys():
             if name in content and not str(content[name]).startswith("$@weights"):
                 text = set_knob(text, name, facts[name])
         definition = definition_of(network)

@@ -156,7 +156,7 @@ class Checkpoint:
         # Assigned in one go: a signal may come at any moment, and whoever it calls saves what stands here.
         progress = {"epoch": epoch, "iteration": engine.state.iteration, "best": self.best, "stopped_early": stops}
         state = progress | {name: part.state_dict() for name, part in self.parts.items() if part is not None}
-        state["network"] = describe(self.parts["network"], state["network"], self.description)
+        state["network"] = self._described_network()
         if is_due:
             self.unsaved = state
             self._save()
@@ -202,8 +202,11 @@ class Checkpoint:
     def _save_network(self) -> None:
         if not is_first():
             return
+        atomic_save(self.model_file, self._described_network())
+
+    def _described_network(self) -> Mapping[str, torch.Tensor]:
         network = self.parts["network"]
-        atomic_save(self.model_file, describe(network, network.state_dict(), self.description))
+        return describe(network, network.state_dict(), self.description)
 
     def _save(self) -> None:
         if self.unsaved is None:

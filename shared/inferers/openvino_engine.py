@@ -214,17 +214,23 @@ def _convert(network: torch.nn.Module, x: torch.Tensor, entry: Path) -> Any:
 
 def _examples(network: torch.nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
     """A batch to trace the network with, and others of its size class to compare on: larger, least, as the picture."""
-    modulus, rest = size_class(network, x)
-    sides = longer = short = list(rest)
-    if modulus is not None and (geometry := geometry_of(network, x.shape[1], len(rest))):
-        least = [max(EXAMPLE, shortest) for shortest in geometry.least]
-        sides = [-(-shortest // m) * m + r for shortest, m, r in zip(least, modulus, rest, strict=True)]
-        longer = [side + m * (axis == 0) for axis, (side, m) in enumerate(zip(sides, modulus, strict=True))]
-        short = [-(-(least - r) // m) * m + r for least, m, r in zip(geometry.least, modulus, rest, strict=True)]
+    rest = size_class(network, x).rest
+    sides = longer = short = rest
+    if geometry := geometry_of(network, x.shape[1], len(rest)):
+        short = tuple(map(_from_on, geometry.least, rest, geometry.modulus))
+        sides = tuple(map(_from_on, [max(EXAMPLE, side) for side in short], rest, geometry.modulus))
+        longer = tuple(
+            side + m * (axis == 0) for axis, (side, m) in enumerate(zip(sides, geometry.modulus, strict=True))
+        )
     random = torch.Generator().manual_seed(0)
     shapes = [(2, x.shape[1], *longer), (1, x.shape[1], *short), *([x.shape] if x.numel() <= MOST else [])]
     batches = [torch.randn(shape, generator=random).to(x) for shape in dict.fromkeys(map(tuple, shapes))]
     return [torch.zeros(1, x.shape[1], *sides, dtype=x.dtype), *batches]
+
+
+def _from_on(side: int, rest: int, modulus: int) -> int:
+    """The first side from this on that leaves this rest."""
+    return side + (rest - side) % modulus
 
 
 def _compare(flat: _Flat, model: Any, batches: Sequence[torch.Tensor]) -> None:
