@@ -1,4 +1,4 @@
-"""A U-Net whose encoder has seen pictures before."""
+"""A U-Net whose encoder has seen images before."""
 
 # No "from __future__ import annotations" here: TorchScript reads the annotations of ``forward``.
 
@@ -19,7 +19,7 @@ __all__ = ["EncoderUNet"]
 
 WEIGHTS = Path(__file__).with_name("efficientnet_lite0.pt")
 STEM = 32
-# Of each level, from half of the picture's sides to a thirty-second: number of blocks, side of their depthwise kernel,
+# Of each level, from half of its image's sides to a thirty-second: number of blocks, side of their depthwise kernel,
 # stride of the first, expansion, width.
 LEVELS = (
     ((1, 3, 1, 1, 16),),
@@ -34,23 +34,26 @@ LEVELS = (
 class EncoderUNet(nn.Module):
     """U-Net on EfficientNet-lite0, whose weights from ImageNet come along.
 
-    A few hundred pictures are too few to learn from nothing what an edge, a grain or a scratch is; the encoder knows it
-    from a million photographs. The decoder ends at half of the picture's sides, where it meets the picture's own pixels
-    once more, blocks of 2x2 as channels, and has a logit for each of the four, so that no pixel is lost.
+    A few hundred images are too few to learn from nothing what an edge, a grain or a scratch is; the encoder knows it
+    from a million photographs. It sees the image shrunk by ``downscale``, and halves it once more before the first
+    level: there the decoder ends, meets the image's own pixels, blocks of them as channels, and has a logit for each
+    pixel of a block, so that none is lost.
 
     Args:
-        in_channels: number of channels of the picture, each with a mean near 0 and a standard deviation near 1. Unless
+        in_channels: number of channels of the image, each with a mean near 0 and a standard deviation near 1. Unless
             there are three, the kernels for red, green and blue are summed and spread evenly over the channels.
         out_channels: number of output channels (logits).
-        features: widths of the five levels of the decoder, from half of the picture's sides to a thirty-second.
+        features: widths of the five levels of the decoder, from half of the encoder's sides to a thirty-second.
         imagenet: whether the encoder starts from ImageNet. False is for a network that gets its weights anyway.
         prior: probability that an untrained network gives to foreground, between 0 and 1, about as frequent as it is.
+        downscale: pixels of the image to one that the encoder sees, along each side, 1 or more.
 
     Raises:
-        ValueError: there are not five widths, or ``prior`` is out of its range.
+        ValueError: there are not five widths, or ``prior`` or ``downscale`` is out of its range.
 
     Shape:
-        Input ``(N, in_channels, H, W)`` with H and W multiples of 32, output ``(N, out_channels, H, W)``.
+        Input ``(N, in_channels, H, W)`` with H and W multiples of ``32 downscale``, output
+        ``(N, out_channels, H, W)``.
 
     Reference:
         Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, 2019, as "lite0" of the
@@ -61,8 +64,8 @@ class EncoderUNet(nn.Module):
 
     Example:
         >>> network = EncoderUNet(in_channels=1)
-        >>> network(torch.zeros(2, 1, 64, 96)).shape
-        torch.Size([2, 1, 64, 96])
+        >>> network(torch.zeros(2, 1, 64, 128)).shape
+        torch.Size([2, 1, 64, 128])
     """
 
     def __init__(
@@ -72,29 +75,35 @@ class EncoderUNet(nn.Module):
         features: Sequence[int] = (32, 48, 64, 128, 256),
         imagenet: bool = False,
         prior: float = 0.01,
+        downscale: int = 2,
     ) -> None:
         super().__init__()
         if len(features) != len(LEVELS):
             raise ValueError(f"features needs five widths, got {tuple(features)}")
         if not 0 < prior < 1:
             raise ValueError(f"prior must lie between 0 and 1, got {prior}")
+        if downscale < 1:
+            raise ValueError(f"downscale must be 1 pixel at least, got {downscale}")
+        block = 2 * downscale
+        self.blocks = nn.PixelUnshuffle(block)
+        self.shrink = nn.AvgPool2d(downscale)
         self.encoder = _encoder(in_channels)
         if imagenet and not next(self.encoder.parameters()).is_meta:  # there are shapes alone
             self.encoder.load_state_dict(_imagenet(in_channels))
         *skips, deepest = (level[-1][-1] for level in LEVELS)
-        skips[0] += 4 * in_channels
+        skips[0] += block**2 * in_channels
         self.neck = Convolution(2, deepest, features[-1], kernel_size=1, act=ACTIVATION, norm="batch", bias=False)
         self.decoder = nn.ModuleList(
             UpCat(features[level + 1], skips[level], features[level], ACTIVATION, "batch", True)
             for level in reversed(range(len(skips)))
         )
-        self.blocks = nn.PixelUnshuffle(2)
-        self.final_conv = nn.Conv2d(features[0], 4 * out_channels, 1)
+        self.final_conv = nn.Conv2d(features[0], block**2 * out_channels, 1)
         nn.init.constant_(self.final_conv.get_parameter("bias"), math.log(prior / (1 - prior)))
-        self.pixels = nn.PixelShuffle(2)
+        self.pixels = nn.PixelShuffle(block)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         pixels = self.blocks(x)
+        x = self.shrink(x)
         skips: list[torch.Tensor] = []
         for level in self.encoder:
             x = level(x)

@@ -16,6 +16,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 __all__ = ["Geometry", "fault_of", "geometry_of"]
 
 SIDE = 5760  # of the trial, 2^7 3^2 5, so that most divisions leave no rest; meta tensors are free
+LONGER = (
+    16  # times it in two dimensions, where a border of zeros then hardly changes even the least map's side; volumes
+)
+# would have more voxels than can be counted
 CASES = 7919  # of the trial; the feature maps are told from the weights by it
 MOST = 256  # a larger modulus is no division of the sides, but maps of a fixed or an odd size
 FAULTS = (RuntimeError, ValueError, NotImplementedError)  # NotImplementedError: no shapes without numbers
@@ -80,7 +84,7 @@ def fault_of(network: torch.nn.Module, channels: int, sides: Sequence[int]) -> s
 
 
 def _measure(network: torch.nn.Module, channels: int, axes: int) -> Geometry | None:
-    large = [SIDE] * axes
+    large = [SIDE * LONGER if axes < 3 else SIDE] * axes
     try:
         with _Sides(large) as seen:
             _try(network, CASES, channels, large)

@@ -69,23 +69,25 @@ def test_grey_in_any_number_of_channels_is_grey_in_three(channels):
     assert near(found, expected)
 
 
-def test_a_constant_change_of_one_pixel_reaches_its_own_logit():
-    """The last step puts a block's four logits where its four pixels are."""
+@pytest.mark.parametrize("downscale", [1, 2, 3])
+def test_a_constant_change_of_one_pixel_reaches_its_own_logit(downscale):
+    """The last step puts a block's logits where its pixels are."""
     torch.manual_seed(0)
-    network = EncoderUNet(1, 2, FEATURES).eval()
+    network = EncoderUNet(1, 2, FEATURES, downscale=downscale).eval()
+    side = 2 * downscale
     with torch.inference_mode():
-        before = network(x := pattern(1, 1, 64, 96))
-        network.final_conv.bias[4 + 2 * 1 + 0] += 1  # of the second class, row 1 and column 0 of each block
+        before = network(x := pattern(1, 1, 192, 384))
+        network.final_conv.bias[side**2 + side * 1 + 0] += 1  # of the second class, row 1 and column 0 of each block
         change = (network(x) - before)[0]
-    expected = torch.zeros(2, 64, 96)
-    expected[1, 1::2, 0::2] = 1
+    expected = torch.zeros(2, 192, 384)
+    expected[1, 1::side, 0::side] = 1
     torch.testing.assert_close(change, expected)
 
 
 def test_an_untrained_network_begins_with_the_prior():
     network = EncoderUNet(1, 1, FEATURES, prior=0.05)
     torch.nn.init.zeros_(network.final_conv.weight)
-    torch.testing.assert_close(network(torch.rand(2, 1, 32, 64)).sigmoid(), torch.full((2, 1, 32, 64), 0.05))
+    torch.testing.assert_close(network(torch.rand(2, 1, 64, 128)).sigmoid(), torch.full((2, 1, 64, 128), 0.05))
 
 
 def test_torchscript_and_openvino_compute_the_same():
@@ -94,14 +96,14 @@ def test_torchscript_and_openvino_compute_the_same():
     scripted = torch.jit.script(network)
     fast = PrecisionInferer(SimpleInferer(), amp=False, engine="openvino")
     with torch.inference_mode():
-        for shape in ((1, 2, 64, 96), (2, 2, 128, 32)):
+        for shape in ((1, 2, 64, 192), (2, 2, 128, 64)):
             expected = network(x := pattern(*shape))
             assert torch.equal(scripted(x), expected)
             assert (fast(x, network) - expected).abs().max() <= 1e-5 * expected.abs().max()
 
 
 def test_sides_beside_the_modulus_are_refused():
-    network = EncoderUNet(1, 1, FEATURES).eval()
+    network = EncoderUNet(1, 1, FEATURES, downscale=1).eval()
     assert network(torch.zeros(1, 1, 32, 96)).shape == (1, 1, 32, 96)
     with pytest.raises(RuntimeError):
         network(torch.zeros(1, 1, 33, 96))
@@ -112,6 +114,7 @@ def test_sides_beside_the_modulus_are_refused():
     [
         ({"features": (1, 2, 3)}, r"features needs five widths, got \(1, 2, 3\)"),
         ({"prior": 1.0}, r"prior must lie between 0 and 1, got 1\.0"),
+        ({"downscale": 0}, "downscale must be 1 pixel at least, got 0"),
     ],
 )
 def test_wrong_options(options, message):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from monai.networks import nets
 
-from shared.networks import SubpixelUNet, TinyUNet, UNet, UNet3D, fault_of, geometry_of
+from shared.networks import EncoderUNet, SubpixelUNet, TinyUNet, UNet, UNet3D, fault_of, geometry_of
 
 THIN = (2, 2, 2, 2, 2)
 
@@ -18,6 +18,13 @@ THIN = (2, 2, 2, 2, 2)
         (lambda: SubpixelUNet(1, 1, THIN), 1, (32, 32), (32, 32)),
         (lambda: SubpixelUNet(1, 1, THIN, downscale=4), 1, (64, 64), (64, 64)),
         (lambda: SubpixelUNet(1, 1, THIN, downscale=3), 1, (48, 48), (48, 48)),
+        (
+            lambda: EncoderUNet(1, 1, THIN),
+            1,
+            (64, 64),
+            (64, 64),
+        ),  # borders of zeros before each convolution that halves
+        (lambda: EncoderUNet(1, 1, THIN, downscale=4), 1, (128, 128), (128, 128)),
         (lambda: TinyUNet(1, 1, THIN), 1, (16, 16), (16, 16)),
         (lambda: UNet3D(4, 3, (2, 2, 2, 2, 2, 2)), 4, (32, 32, 32), (64, 64, 64)),  # a mean over one voxel is no norm
         (lambda: UNet3D(4, 3, (2, 2, 2)), 4, (4, 4, 4), (8, 8, 8)),
