@@ -11,6 +11,7 @@ from .cli_data import (
     prepare_dagm,
     prepare_dsb,
     prepare_folder,
+    prepare_join,
     synthesize_brats,
     synthesize_dagm,
     synthesize_dsb,
@@ -28,7 +29,13 @@ COMMANDS: dict[str, dict[str, Callable[..., str]] | Callable[..., str]] = {
     "release": release,
     "export": export,
     "pack": pack,
-    "prepare": {"brats": prepare_brats, "dagm": prepare_dagm, "dsb": prepare_dsb, "folder": prepare_folder},
+    "prepare": {
+        "brats": prepare_brats,
+        "dagm": prepare_dagm,
+        "dsb": prepare_dsb,
+        "folder": prepare_folder,
+        "join": prepare_join,
+    },
     "synthesize": {
         "brats": synthesize_brats,
         "dagm": synthesize_dagm,

@@ -9,6 +9,7 @@ __all__ = [
     "prepare_dagm",
     "prepare_dsb",
     "prepare_folder",
+    "prepare_join",
     "synthesize_brats",
     "synthesize_dagm",
     "synthesize_dsb",
@@ -164,6 +165,23 @@ def prepare_folder(
     return folder.format_summary(
         folder.prepare(images, masks, output, num_folds, seed, groups, missing, threshold, kind, num_workers)
     )
+
+
+def prepare_join(sources: str, output: str) -> str:
+    """Turn several prepared data sets into one, for a network that is to know them all.
+
+    Each case keeps its fold; files are referenced, not copied.
+
+    Options:
+        --sources  folders of prepared data sets, with commas between them; of one kind and number of folds
+        --output   folder of the data set; must be new or empty
+
+    Example:
+        python -m shared prepare join --sources data/dagm1,data/dagm8 --output data/dagm
+    """
+    from .datasets import join
+
+    return join.format_summary(join.join(sources.split(","), output))
 
 
 def synthesize_dsb(output: str, cases: int = 40, seed: int = 0, size: str | None = None) -> str:

@@ -8,7 +8,8 @@ __all__ = ["EMPTY", "FOREGROUND", "content_of"]
 
 FOREGROUND, EMPTY = "foreground", "empty"
 WORDS = {"foreground": FOREGROUND, "defective": FOREGROUND, "empty": EMPTY, "defect-free": EMPTY}
-TYPE = re.compile(r"(?:\w+-\d+px-)?(foreground|empty)|(defective|defect-free)")  # of prepare folder, of prepare dagm
+# Of prepare folder and of prepare dagm, behind the name of a set that was joined with others.
+TYPE = re.compile(r"(?:.+: )?(?:(?:\w+-\d+px-)?(foreground|empty)|(defective|defect-free))")
 
 
 def content_of(type_: str) -> str:
