@@ -7,6 +7,7 @@ from .datalist import select_cases
 from .disk_cache import DiskCacheDataset
 from .listing import list_pictures
 from .picture import LabelReader, PictureReader
+from .plan import plan_of
 from .share import own_share
 from .tolerant import TolerantDataset
 
@@ -21,5 +22,6 @@ __all__ = [
     "list_brats_cases",
     "list_pictures",
     "own_share",
+    "plan_of",
     "select_cases",
 ]

@@ -15,6 +15,7 @@ from .dagm_table import Case, match_files, read_table
 from .datalist import path_from, write_datalist
 from .faults import Fault, raise_faults, space_faults
 from .folds import assign_folds, fold_faults
+from .plan import make_plan
 from .workers import count_workers, map_in_threads
 
 __all__ = ["format_summary", "prepare"]
@@ -91,6 +92,9 @@ def prepare(
             "labels": LABELS,
             "kind": "binary",
             "class_id": class_id,
+            "plan": make_plan(
+                [report.size for report in reports], [width for case in in_folds for width in report_of[case.id].widths]
+            ),
         }
         training = [
             _entry(place, case, report_of[case.id], output, fold) for case, fold in zip(in_folds, folds, strict=True)
@@ -98,7 +102,7 @@ def prepare(
         test = [_entry(place, case, report_of[case.id], output) for _, half in others for case in half]
         written = write_datalist(part, output, about, num_folds, seed, training, test)
     reports_of_halves = {name: [report_of[case.id] for case in half] for name, half in halves.items()}
-    return {**summarise(class_id, reports_of_halves, folds, num_folds), **written}
+    return {**summarise(class_id, reports_of_halves, folds, num_folds), "plan": about["plan"], **written}
 
 
 def _find_cases(

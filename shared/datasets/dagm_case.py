@@ -15,6 +15,7 @@ from .archive import read_member
 from .dagm_table import Case
 from .faults import Fault
 from .picture import read_label, read_picture
+from .plan import widths_of
 
 __all__ = ["CaseReport", "convert_case", "to_mask"]
 
@@ -30,6 +31,7 @@ class CaseReport:
         size: height and width, in pixels; (0, 0) if the picture cannot be read.
         depth: type of the numbers, e.g. ``uint8``.
         area: of the mask, in pixels.
+        widths: of the components of the mask, in pixels.
     """
 
     id: str
@@ -37,6 +39,7 @@ class CaseReport:
     size: tuple[int, int] = (0, 0)
     depth: str = ""
     area: int = 0
+    widths: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -71,6 +74,7 @@ def convert_case(
         except (Fault, UserError) as fault:
             report.faults.append(str(fault))
     report.area = int(np.count_nonzero(mask))
+    report.widths = widths_of(mask) if report.area else []
     if label and not report.faults:
         label.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(mask).save(label)

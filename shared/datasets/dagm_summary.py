@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .dagm_case import CaseReport
+from .plan import describe_plan
 
 __all__ = ["format_summary", "summarise"]
 
@@ -66,6 +67,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         f"sizes      {', '.join(f'{size}: {n}' for size, n in summary['sizes'].items())} (height x width)",
         f"values     {', '.join(f'{depth}: {n}' for depth, n in summary['depths'].items())}",
         f"labels     pixels of a defect: min {areas['min']}, median {areas['median']:g}, max {areas['max']}",
+        describe_plan(summary["plan"]),
         f"written    {summary['bytes'] / 1e6:.1f} MB, {summary['datalist']}",
     ]
     if len(halves) == 1:

@@ -17,6 +17,7 @@ from .folder_pairs import find_pairs
 from .folder_summary import format_summary, summarise
 from .folds import assign_folds, fold_faults
 from .groups import read_groups
+from .plan import make_plan
 from .workers import count_workers, map_in_threads
 
 __all__ = ["format_summary", "prepare"]
@@ -115,11 +116,15 @@ def prepare(
             "kind": kind,
             "num_classes": len(labels) - 1,
         }
+        if kind == "binary":
+            widths = [width for report in reports for width in report.widths]
+            about["plan"] = make_plan([report.size for report in reports], widths)
         written = write_datalist(part, output, about, num_folds, seed, training)
     return {
         **summarise(found, reports, labels),
         "kind": kind,
         "reason": reason,
+        "plan": about.get("plan"),
         "groups": len(set(case_groups)),
         "extra_group_ids": len(set(group_of) - set(ids)),
         **written,

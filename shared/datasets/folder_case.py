@@ -14,6 +14,7 @@ from .faults import Fault
 from .folder_masks import Mask, merge_classes, number_instances, read_mask, to_foreground
 from .folder_pairs import Pair
 from .picture import read_picture
+from .plan import widths_of
 
 __all__ = ["CaseReport", "convert_case", "examine_case"]
 
@@ -30,6 +31,7 @@ class CaseReport:
         objects: instances in the label map, for the kind ``instances``.
         pixels: of each class in the label map, 0 is background; instances are of one class.
         overlap: pixels that several classes claim.
+        widths: of the components, in pixels, for the kind ``binary``.
     """
 
     id: str
@@ -42,6 +44,7 @@ class CaseReport:
     objects: int = 0
     pixels: dict[int, int] = field(default_factory=dict)
     overlap: int = 0
+    widths: list[float] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -102,6 +105,7 @@ def convert_case(
         label = masks[""].astype(np.uint8)
     else:
         label = to_foreground(masks[""], threshold)
+        report.widths = widths_of(label)
     counts = np.bincount(((label > 0) if kind == "instances" else label).ravel())
     report.pixels = {number: int(count) for number, count in enumerate(counts) if count}
     target.parent.mkdir(parents=True, exist_ok=True)

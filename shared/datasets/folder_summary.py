@@ -8,6 +8,7 @@ from typing import Any
 
 from .folder_case import CaseReport
 from .folder_pairs import Pairs
+from .plan import describe_plan
 
 __all__ = ["format_summary", "summarise"]
 
@@ -63,6 +64,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
             f"overlaps   {summary['overlap_pixels']} pixels of {summary['overlap_pictures']} pictures, "
             "each given to the class that covers less of its picture"
         )
+    if summary["plan"]:
+        lines.append(describe_plan(summary["plan"]))
     lines.append(f"written    {summary['bytes'] / 1e6:.1f} MB, {summary['datalist']}")
     if summary["extra_group_ids"]:
         lines.append(f"note       the groups file has {summary['extra_group_ids']} ids more than the data; left out")

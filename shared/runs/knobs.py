@@ -43,7 +43,9 @@ class Rule(NamedTuple):
 
 RULES = (
     Rule(
-        frozenset({"epochs", "epoch_length", "batch_size", "accumulation_steps", "num_classes", "min_area"})
+        frozenset(
+            {"epochs", "epoch_length", "batch_size", "accumulation_steps", "num_classes", "min_area", "downscale"}
+        )
         | {"patches_per_case", "val_interval", "log_interval", "checkpoint_interval", "early_stop"},
         "a whole number of 1 or more",
         lambda value: _is_whole(value) and value >= 1,

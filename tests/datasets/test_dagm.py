@@ -18,6 +18,7 @@ from raw_files import Files, png, unpacked, zipped
 
 from shared.datasets import LabelReader, PictureReader, select_cases
 from shared.datasets.dagm import format_summary, prepare
+from shared.datasets.plan import describe_plan, make_plan
 from shared.errors import UserError
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "dagm2007" / "Class1.zip"
@@ -64,8 +65,9 @@ def test_official_split_datalist_and_summary(tmp_path: Path) -> None:
     summary = prepare(zipped(tmp_path / "dagm.zip", files), out, num_folds=2)
 
     content = datalist(out)
-    keys = ["name", "description", "licence", "labels", "kind", "class_id", "num_folds", "seed", "training", "test"]
-    assert list(content) == keys
+    keys = ["name", "description", "licence", "labels", "kind", "class_id", "plan", "num_folds", "seed", "training"]
+    assert list(content) == [*keys, "test"]
+    assert content["plan"] == make_plan([(3, 5)], [2])
     assert content["name"] == "DAGM 2007, class 2"
     assert (content["labels"], content["kind"]) == ({"0": "background", "1": "defect"}, "binary")
     assert content["test"][0] == {
@@ -97,6 +99,7 @@ def test_official_split_datalist_and_summary(tmp_path: Path) -> None:
         "sizes      3x5: 8, 4x5: 1 (height x width)",
         "values     uint16: 1, uint8: 8",
         "labels     pixels of a defect: min 3, median 3, max 3",
+        describe_plan(content["plan"]),
         f"written    0.0 MB, {out / 'datalist.json'}",
         "WARNING    Train has 2 defective pictures, the official set 66",
         "WARNING    Test has 1 defective pictures, the official set 84",

@@ -18,6 +18,7 @@ from PIL import Image
 from shared.datasets.datalist import read_datalist
 from shared.datasets.folder import format_summary, prepare
 from shared.datasets.picture import read_label, read_picture
+from shared.datasets.plan import make_plan
 from shared.errors import UserError
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -78,6 +79,7 @@ def test_binary(folders: dict[str, Path]) -> None:
         "labels": {"0": "background", "1": "foreground"},
         "kind": "binary",
         "num_classes": 1,
+        "plan": make_plan([(H, W)] * 4, [2.0] * 3),
         "num_folds": 2,
         "seed": 0,
         "test": [],
