@@ -22,7 +22,7 @@ USE = {  # what the weights of a bundle tell
     "unet3d_brats": {"spacing": [2.0, 2.0, 2.0], "patch_size": [64, 64, 64]},
 }
 SMALL = {"device": "cpu", "network_def::features": FEATURES}
-TRAINING = SMALL | {"epochs": 1, "val_interval": 1, "batch_size": 4, "patch_size": [96, 96]}
+TRAINING = SMALL | {"epochs": 1, "epoch_length": None, "val_interval": 1, "batch_size": 4, "patch_size": [128, 128]}
 
 
 def run_bundle(name, configs, run_id="run", **options):

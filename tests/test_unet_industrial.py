@@ -213,8 +213,8 @@ def test_the_reference_s_weights_inspect(defects, tmp_path):
 
 def test_a_training_with_the_pretrained_encoder_needs_no_option_afterwards(defects, tmp_path):
     options = {"device": "cpu", "dataset_dir": defects, "output_dir": tmp_path / "run", "epochs": 2, "epoch_length": 1}
-    options |= {"batch_size": 2, "patch_size": [64, 64], "network_def::features": FEATURES}
-    run_bundle("unet_industrial", ["train", "any_surface"], "training", **options)
+    options |= {"batch_size": 2, "patch_size": [128, 128]}
+    run_bundle("unet_industrial", ["train"], "training", **options)
     rows = table(tmp_path / "run" / "curves.csv")
     assert len(rows) == 2 and all(float(row["loss"]) > 0 for row in rows)
     surface, _ = draw_case(seed=0, number=0, shape=(70, 90))
@@ -237,7 +237,8 @@ def test_tumours_are_no_pictures(heads, tmp_path):
 
 def test_the_wiring_that_stands_twice_is_the_same():
     train, inference = (ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "inference"))
-    assert train["network_def"] | {"in_channels": train["channels"]} == inference["network_def"]
+    literal = {"in_channels": train["channels"], "imagenet": False}
+    assert train["network_def"] | literal == inference["network_def"]
     ours, theirs = inference["preprocessing"]["transforms"], train["train"]["deterministic_transforms"]
     assert ours[0]["reader"] == theirs[0]["reader"]
     assert (ours[2]["_target_"], theirs[2]["_target_"]) == (
