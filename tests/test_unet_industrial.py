@@ -237,7 +237,7 @@ def test_tumours_are_no_pictures(heads, tmp_path):
 
 def test_the_wiring_that_stands_twice_is_the_same():
     train, inference = (ConfigParser.load_config_file(str(CONFIGS / f"{name}.json")) for name in ("train", "inference"))
-    literal = {"in_channels": train["channels"], "imagenet": False}
+    literal = {"in_channels": train["channels"], "imagenet": False, "downscale": 2}
     assert train["network_def"] | literal == inference["network_def"]
     ours, theirs = inference["preprocessing"]["transforms"], train["train"]["deterministic_transforms"]
     assert ours[0]["reader"] == theirs[0]["reader"]
