@@ -70,7 +70,7 @@ def content_of(parser: ConfigParser, name: str) -> Any:
 
 
 def run_entries(parser: ConfigParser, names: Collection[str]) -> None:
-    """Run those entries of a configuration's ``run`` that call functions of these names.
+    """Run those entries of a configuration's ``begin`` that call functions of these names, and leave out the others.
 
     Args:
         parser: of the configuration.
@@ -79,9 +79,8 @@ def run_entries(parser: ConfigParser, names: Collection[str]) -> None:
     Raises:
         UserError: a person's mistake.
     """
-    for number, entry in enumerate(parser["run"]):
-        if isinstance(entry, dict) and entry["_target_"].rpartition(".")[2] in names:
-            content_of(parser, f"run::{number}")
+    parser["begin"] = [entry for entry in parser["begin"] if entry["_target_"].rpartition(".")[2] in names]
+    content_of(parser, "begin")
 
 
 def _name_unreadable(files: Sequence[Path]) -> None:

@@ -13,6 +13,7 @@ from ..atomic import atomic_write_json
 from ..errors import UserError
 from .content import FOREGROUND, content_of
 from .validation import training_or_validation
+from .walk import in_words
 
 __all__ = ["PARTS", "path_from", "read_datalist", "select_cases", "write_datalist"]
 
@@ -71,7 +72,7 @@ def _check_case(case: Any, where: str, section: str, root: Path, seen: set[str])
     for key in (name for name in PATHS if name in case):
         files = [root / name for name in _names(case[key])]
         faults += [f"{where}: {file} does not exist" for file in files if not file.is_file()]
-        case[key] = [str(file) for file in files] if isinstance(case[key], list) else str(files[0])
+        case[key] = [in_words(file) for file in files] if isinstance(case[key], list) else in_words(files[0])
     return faults
 
 

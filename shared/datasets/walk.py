@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UserError
 
-__all__ = ["is_result", "is_run", "walk_folder"]
+__all__ = ["in_words", "is_result", "is_run", "walk_folder"]
 
 WRITTEN = frozenset({"findings.csv", "model.pt", "curves.csv", "summary.json"})  # by a run, beside its run.json
 
@@ -33,6 +33,16 @@ def walk_folder(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
             continue
         subfolders.sort()
         yield here, subfolders, sorted(files)
+
+
+def in_words(path: Path) -> str:
+    """A path as a text; in full if it begins with a ``~``, behind which MONAI would look for somebody's home.
+
+    Example:
+        >>> in_words(Path("a.png")), in_words(Path("~a.png")).endswith("/~a.png")
+        ('a.png', True)
+    """
+    return str(path.absolute() if str(path).startswith("~") else path)
 
 
 def is_result(file: Path, output: Path, root: Path) -> bool:

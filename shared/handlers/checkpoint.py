@@ -98,7 +98,17 @@ class Checkpoint:
         engine.add_event_handler(Events.EXCEPTION_RAISED, self.stop)
 
     def start(self, engine: Workflow) -> None:
-        """Load the newest state when asked to; the trainer then goes on with the epoch after it."""
+        """Load the newest state when asked to; the trainer then goes on with the epoch after it.
+
+        Raises:
+            UserError: another training has ended here, or this one goes on where its schedule has ended.
+        """
+        if not self.resume and engine.state.epoch == 0 and self.model_file.exists():
+            raise UserError(f"output_dir: {self.folder.parent} holds a training that has ended; name another folder")
+        total, last = getattr(self.parts["lr_scheduler"], "T_max", math.inf), engine.state.max_epochs
+        if last > total:  # in a federated training, where each round adds some
+            remedy = "give as epochs those of all rounds together"
+            raise UserError(f"epochs: the learning rate falls over {total}, the training goes on to {last}; {remedy}")
         if threading.current_thread() is threading.main_thread():
             self._take_signals()
         states = from_first(self._states()) if self.resume else []

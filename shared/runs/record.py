@@ -19,8 +19,9 @@ import torch
 from .. import __version__
 from ..atomic import atomic_write_json
 from ..errors import UserError
+from .at_work import config_at_work
 from .folder import claim_folder
-from .options import is_command_line, merged_config, parse_options
+from .options import is_command_line
 from .processes import count_processes, from_first, is_first
 
 __all__ = ["record_run", "sha256_of"]
@@ -100,9 +101,9 @@ def _record(
     if resume and not path.is_file():
         raise UserError(f"resume: there is no run in {output_dir}; name its folder with --output_dir")
     knob = "resume" if resume is not None else "skip_existing" if skip_existing is not None else None
-    claim_folder(output_dir, knob, may_exist=bool(resume or skip_existing))
+    goes_on = bool(resume or skip_existing)
     try:
-        earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"starts": []}
+        earlier = json.loads(path.read_text(encoding="utf-8")) if goes_on and path.is_file() else {"starts": []}
     except ValueError as error:
         raise UserError(f"{path}: no record of a run ({error}); take another --output_dir") from error
     datalist = Path(dataset_dir) / "datalist.json"
@@ -115,7 +116,7 @@ def _record(
         },
         "checkpoint_sha256": _digest(checkpoint),
         "processes": count_processes(),
-        "config": merged_config(parse_options(sys.argv[1:])) if is_command_line() else None,
+        "config": config_at_work(),
     }
     if resume:
         _refuse_other_data(earlier, record)
@@ -137,7 +138,13 @@ def _record(
         "versions": {"python": platform.python_version(), "shared": __version__} | _versions(),
         "hardware": _hardware(),
     }
-    atomic_write_json(path, record | {"starts": [*earlier["starts"], start]}, default=str)
+    claim_folder(output_dir, knob, may_exist=goes_on)
+    try:
+        atomic_write_json(path, record | {"starts": [*earlier["starts"], start]}, default=str)
+    except OSError:
+        if not goes_on:
+            path.unlink(missing_ok=True)  # the claim
+        raise
 
 
 def _refuse_other_data(earlier: dict[str, Any], now: dict[str, Any]) -> None:

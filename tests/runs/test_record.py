@@ -1,6 +1,8 @@
 import json
 import re
+import shutil
 from contextlib import nullcontext
+from threading import Barrier, Thread
 
 import pytest
 
@@ -21,7 +23,7 @@ def command_line(monkeypatch):
 
     def given(config):
         monkeypatch.setattr(record, "is_command_line", lambda: True)
-        monkeypatch.setattr(record, "merged_config", lambda options: config)
+        monkeypatch.setattr(record, "config_at_work", lambda: config)
 
     return given
 
@@ -58,6 +60,29 @@ def test_a_file_where_the_folder_should_be(folders):
     folders["output_dir"].write_text("")
     with pytest.raises(UserError, match="out cannot be written"):
         record_run(**folders)
+
+
+def test_of_runs_that_claim_a_folder_at_once_one_gets_it(folders):
+    start, won = Barrier(8), []
+
+    def claim():
+        start.wait()
+        try:
+            record_run(**folders)
+        except UserError as error:
+            assert str(error).endswith("out is not empty; name another folder")
+        else:
+            won.append(1)
+
+    for _ in range(20):
+        threads = [Thread(target=claim) for _ in range(start.parties)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert json.loads((folders["output_dir"] / "run.json").read_text())["seed"] == 7
+        shutil.rmtree(folders["output_dir"])
+    assert len(won) == 20
 
 
 def test_a_resumed_run_keeps_its_knobs_and_its_data(folders, command_line):
