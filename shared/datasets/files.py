@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from ..memory import free_memory
+from ..machine import free_memory
 from .faults import Fault
 
 __all__ = ["LARGEST", "PACKED", "check_promise", "open_file", "read_small", "what_instead"]

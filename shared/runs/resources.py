@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from ..errors import UserError
-from ..memory import free_memory
+from ..machine import free_memory
 
 __all__ = ["check_resources"]
 

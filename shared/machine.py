@@ -1,13 +1,14 @@
-"""The memory that is free."""
+"""What the machine can bear: the memory that is free, and how many processes."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import psutil
 
-__all__ = ["free_memory"]
+__all__ = ["free_memory", "most_workers"]
 
 CGROUPS = "/sys/fs/cgroup/memory"  # limit and use of a container, and what of the use is files that need not be kept
 CONTAINERS = (
@@ -28,3 +29,8 @@ def free_memory() -> int:
         reclaimable = re.search(rf"^{name} (\d+)$", statistics, re.MULTILINE)
         free.append(left + (int(reclaimable[1]) if reclaimable else 0))
     return min(free)
+
+
+def most_workers() -> int:
+    """Processes or threads beyond which more of them only take memory."""
+    return max(32, 4 * (os.cpu_count() or 1))
