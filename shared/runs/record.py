@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..atomic import atomic_write_json
+from ..atomic import atomic_write_json, remove_parts
 from ..errors import UserError
 from ..json_file import read_json
 from .folder import claim_folder
@@ -102,6 +102,8 @@ def _record(
         raise UserError(f"resume: there is no run in {output_dir}; name its folder with --output_dir")
     knob = "resume" if resume is not None else "skip_existing" if skip_existing is not None else None
     claim_folder(output_dir, knob, may_exist=bool(resume or skip_existing))
+    if resume or skip_existing:
+        remove_parts(output_dir)
     earlier = read_record(path) if path.is_file() else {"starts": []}
     datalist = Path(dataset_dir) / "datalist.json"
     record = {
