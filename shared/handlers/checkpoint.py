@@ -19,7 +19,7 @@ from ..atomic_save import atomic_save
 from ..errors import UserError, message_behind
 from ..runs.processes import from_first, is_first, is_group
 from ..runs.weights import describe
-from .stop_signals import StopSignals
+from ..stop_signals import StopSignals
 
 __all__ = ["Checkpoint"]
 

@@ -16,8 +16,8 @@ from PIL import Image
 
 from ..atomic import atomic_path, atomic_write_table
 from ..errors import UserError, message_behind
+from ..stop_signals import StopSignals
 from ..tables import read_table
-from .stop_signals import StopSignals
 
 __all__ = ["FindingsHandler", "PictureFindings", "read_findings", "refuse_failures", "to_16_bits"]
 
