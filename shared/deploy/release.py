@@ -153,8 +153,9 @@ def release_run(
 
 
 def _tidy(bundle: Path, results: Path) -> None:
-    """Complete a release that was killed, or delete what it left before it was certain."""
+    """Complete a release that was killed, or delete what it left before it was certain; make room for weights."""
     complete_release(bundle)
+    (bundle / "models").mkdir(exist_ok=True)
     for folder in (bundle, results):
         remove_parts(folder)
 
