@@ -7,12 +7,18 @@ import errno
 import io
 import json
 import os
+import platform
+import re
 import secrets
 import shutil
+import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from .errors import FULL, UserError, chain_of
 
@@ -22,7 +28,34 @@ __all__ = [
     "atomic_write_json",
     "atomic_write_table",
     "atomic_write_text",
+    "part_name",
+    "remove_parts",
 ]
+
+NODE = f"{zlib.crc32(platform.node().encode()):08x}"  # this machine; disks may be shared
+PART = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part(\..+)?|\.[0-9a-f]{16}\.part(\..+)?")  # the latter of 0.3
+STALE = 3600  # seconds; nothing is written for so long
+
+
+def part_name(suffix: str = "") -> str:
+    """A name for what is not complete yet, by which it is known once the process that wrote it is gone.
+
+    Args:
+        suffix: of the name to come.
+    """
+    return f".{NODE}-{os.getpid()}-{secrets.token_hex(4)}.part{suffix}"
+
+
+def remove_parts(folder: str | Path) -> None:
+    """Delete what processes that were killed have left incomplete in a folder and below it.
+
+    Those of this machine are known to be gone; of others what is older than an hour counts as left.
+    """
+    for path in [path for path in Path(folder).rglob(".*.part*") if PART.fullmatch(path.name)]:
+        node, number, *_ = PART.fullmatch(path.name).groups()  # type: ignore[union-attr]
+        with suppress(FileNotFoundError):  # one that has just become what it was to be
+            if (node == NODE and not psutil.pid_exists(int(number))) or time.time() - path.stat().st_mtime > STALE:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 @contextmanager
@@ -48,7 +81,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
+    temporary = path.with_name(part_name(path.suffix))
     try:
         yield temporary
         with temporary.open("r+b") as file:  # on the disk before it has its name, or a power failure leaves it empty

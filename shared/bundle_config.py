@@ -9,6 +9,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 from .errors import UserError, in_short, user_error_behind
+from .staged import complete_release
 
 __all__ = ["content_of", "read_bundle", "run_entries"]
 
@@ -30,6 +31,7 @@ def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> 
     configs = Path(bundle) / "configs"
     if not (configs / name).is_file():
         raise UserError(f"bundle: {bundle} has no configs/{name}; name the folder of a bundle")
+    complete_release(bundle)
     files = [configs / name]
     for overlay in overlays:
         is_name = Path(overlay).name == overlay and not Path(overlay).is_file()

@@ -1,10 +1,11 @@
 import csv
 import errno
 import json
+import os
 
 import pytest
 
-from shared.atomic import atomic_path, atomic_write_json, atomic_write_table
+from shared.atomic import atomic_path, atomic_write_json, atomic_write_table, part_name, remove_parts
 
 
 def test_a_table_has_empty_cells_for_what_is_missing_and_refuses_what_is_no_column(tmp_path):
@@ -44,3 +45,19 @@ def test_an_error_of_writing_names_the_file_also_behind_that_of_a_library(tmp_pa
         finally:
             raise RuntimeError("unexpected pos 576 vs 534")
     assert raised.value.__context__.filename == str(tmp_path / "a.pt")
+
+
+def test_what_killed_processes_have_left_goes_and_what_others_write_stays(tmp_path):
+    mine, node = part_name(".csv"), part_name()[1:9]
+    dead, other = f".{node}-4194305-00000000.part.csv", ".00000000-4194305-00000000.part"  # of another machine
+    old, folder = ".0123456789abcdef.part.pt", f".{node}-4194305-00000000.part"
+    kept = [mine, other, ".name.part", "a.part.csv"]
+    for name in (*kept, dead, old):
+        (tmp_path / name).touch()
+    (tmp_path / "deep" / folder).mkdir(parents=True)
+    os.utime(tmp_path / old, (0, 0))
+    remove_parts(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted([*kept, "deep"])
+    os.utime(tmp_path / other, (0, 0))
+    remove_parts(tmp_path)
+    assert not (tmp_path / other).exists()

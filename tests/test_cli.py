@@ -44,6 +44,11 @@ def test_help_at_every_level_names_what_is_below(capsys):
         (["prepare", "dsb", "--output", "y"], "--source is missing"),
         (["prepare", "dsb", "--source", "x", "--output"], "--output needs a value"),
         (
+            ["prepare", "dsb", "--source", "x", "--output", "y", "--seed", str(10**40)],
+            "--seed takes a whole number up to 2147483647, got '1000",
+        ),
+        (["bench", "unet_dsb", "--size", f"{5000 * '9'}x9"], "--size takes HEIGHTxWIDTH"),
+        (
             ["prepare", "dsb", "--source", "x", "--output", "y", "--num_folds", "five"],
             "--num_folds takes a whole number",
         ),

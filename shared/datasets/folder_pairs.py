@@ -104,7 +104,7 @@ def _by_id(root: Path, leave_out: Sequence[Path], found: Pairs) -> dict[str, Pat
     there = [folder / name for folder, _, names in walk_folder(root) for name in names]
     for file in sorted(there, key=lambda file: [normalize("NFC", part) for part in file.parts]):
         inside = file.relative_to(root)
-        if not file.is_file() or any(part.startswith(".") for part in inside.parts):
+        if any(part.startswith(".") for part in inside.parts):
             continue
         if any(folder in file.parents for folder in leave_out if folder not in root.parents):
             continue

@@ -84,7 +84,7 @@ def _pictures_below(root: Path, output: Path) -> list[Path]:
     for folder, subfolders, names in walk_folder(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         files = [folder / name for name in names if not name.startswith(".")]
-        files = [file for file in files if file.is_file() and not is_result(file, output, root)]
+        files = [file for file in files if not is_result(file, output, root)]
         if files and folder != root and is_run(names):
             runs.append(folder)
             subfolders.clear()

@@ -14,6 +14,7 @@ from monai.utils import MetaKeys
 
 from ..errors import UserError
 from .faults import Fault, mistake, refuse_huge
+from .files import open_file
 from .stored_picture import OPENERS, StoredPicture, read_stored, upright
 from .stored_tiff import TIFF_SIGNATURES, read_stored_tiff
 
@@ -207,7 +208,7 @@ def _meta(array: np.ndarray, channel_dim: float) -> dict[str, Any]:
 
 def _read(path: Path, max_pixels: int, given: BinaryIO | None) -> StoredPicture:
     try:
-        with nullcontext(given) if given else path.open("rb") as file:
+        with nullcontext(given) if given else open_file(path) as file:
             start = file.read(8)
             opener = next((opener for signature, opener in OPENERS.items() if start.startswith(signature)), None)
             if opener:
@@ -218,8 +219,8 @@ def _read(path: Path, max_pixels: int, given: BinaryIO | None) -> StoredPicture:
         raise UserError(str(fault)) from fault
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         raise mistake(path, f"cannot be opened ({error.strerror})", "name a file that you may read") from error
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise mistake(path, "takes more memory than is free", "cut it into tiles or make it smaller") from error
     except Exception as error:  # Pillow and tifffile raise two dozen types for a damaged file
         detail = f"{error}" or type(error).__name__
         raise mistake(path, f"damaged or unsupported ({detail})", "copy it again, or save it anew as PNG") from error

@@ -15,6 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from .faults import Fault
+from .files import check_promise
 
 __all__ = [
     "BIT_DEPTH",
@@ -36,6 +37,7 @@ OPENERS: dict[bytes, type[ImageFile]] = {
     b"\xff\xd8\xff": JpegImageFile,
     b"BM": BmpImageFile,
 }
+DECODED = 8  # bytes of a pixel: Pillow's four, and as many again as an array
 BIT_DEPTH = 24  # place of this byte in a PNG: signature, then the chunk IHDR
 
 # What turns a picture upright, by its orientation in EXIF and TIFF.
@@ -83,6 +85,7 @@ def read_stored(path: Path, file: BinaryIO, opener: type[ImageFile], max_pixels:
     """
     image = _open(opener, file)
     check_size(path, image.height, image.width, max_pixels)
+    check_promise(path, 0, image.height * image.width * DECODED)
     if (frames := getattr(image, "n_frames", 1)) > 1:
         raise Fault(path, f"an animation of {frames} pictures", "save the one that is meant as a file of its own")
     bits = 8

@@ -47,7 +47,8 @@ def in_words(path: Path) -> str:
 
 def is_result(file: Path, output: Path, root: Path) -> bool:
     """Whether a file below ``root`` lies in the folder of the results (resolved), unless that holds all of ``root``."""
-    return output in file.resolve().parents and output not in root.resolve().parents
+    place, top = (Path(os.path.realpath(path)) for path in (file, root))  # a link to itself has no place to resolve
+    return output in place.parents and output not in top.parents
 
 
 def is_run(files: Sequence[str]) -> bool:

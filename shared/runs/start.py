@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ..errors import UserError, in_short, message_behind
+from ..staged import complete_release
 from .at_work import take_paths_as_given, workflow_at_work
 from .knobs import check_knobs
 from .options import check_options, config_folders, is_command_line, merged_config, parse_options
@@ -68,6 +69,10 @@ def start_run(
     check_knobs({"bundle_root": bundle_root, "dataset_dir": dataset_dir, **knobs})
     if not (Path(bundle_root) / "configs").is_dir():
         raise UserError(f"bundle_root: {bundle_root} has no folder configs; name the folder of the bundle")
+    if complete_release(bundle_root):
+        raise UserError(
+            f"bundle_root: a release into {bundle_root} had been cut short, and is complete now; repeat the command"
+        )
     if not Path(dataset_dir).exists():
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name the folder of your data")
     check_device(device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
+import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable
@@ -455,3 +456,36 @@ def test_sixteen_bits_as_eight(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "float.tif", GREY.astype(np.float32))
     with pytest.raises(UserError, match="float.tif: values of the type float32 -> save it with 8 or 16 bits"):
         reader.get_data(tmp_path / "float.tif")
+
+
+def promising(path: Path, array: np.ndarray, sides: tuple[int, int], **options: object) -> None:
+    """A TIFF whose header claims to have other sides, in one strip."""
+    tifffile.imwrite(path, array, photometric="minisblack", rowsperstrip=len(array), **options)
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        for name, side in zip(("ImageLength", "ImageWidth", "RowsPerStrip"), (*sides, sides[0]), strict=True):
+            tiff.pages[0].tags[name].overwrite(side)
+
+
+def test_a_tiff_is_unpacked_as_far_as_its_header_promises(tmp_path: Path) -> None:
+    path, zeros = tmp_path / "a.tif", np.zeros((4096, 4096), np.uint8)
+    promising(path, zeros, (4000, 4096), compression="zlib")
+    assert read_picture(path).shape == (4000, 4096, 1)
+    promising(path, zeros, (16, 16), compression="zlib")
+    tracemalloc.start()
+    with pytest.raises(UserError, match="a.tif: a part that is larger than its header says -> save it anew"):
+        read_picture(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+    promising(path, zeros[:16, :16], (16_000, 16_000), compression="zlib")
+    with pytest.raises(UserError, match="a.tif: its header promises 256,000,000 bytes, the file holds [0-9,]+ at most"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg", "a.bmp"])
+def test_a_picture_that_does_not_fit_into_memory_is_told(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.zeros((100, 100), np.uint8)).save(tmp_path / name)
+    monkeypatch.setattr("shared.datasets.files.free_memory", lambda: 10_000)
+    with pytest.raises(UserError, match=f"{name}: reading it takes about 0.0 GB of memory, 0.0 GB are free -> make it"):
+        read_picture(tmp_path / name)

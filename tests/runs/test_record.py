@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import UserError
 from shared.runs import new_folder, record, record_run
+from shared.runs.origin import check_origin
 
 
 @pytest.fixture
@@ -161,3 +162,21 @@ def test_runs_without_a_name_are_named_by_the_time_and_are_never_one(tmp_path):
     names = [new_folder(tmp_path / "runs" / "x") for _ in range(3)]
     assert all(re.fullmatch(r".*/runs/x/\d{8}-\d{6}-\d{6}", name) for name in names)
     assert len(set(names)) == 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"starts": 5}', '{"starts": []}', '{"starts": [5], "data": {"dataset_dir": "x"}}', "[]", 100_000 * "[",
+        '{"starts": [{"command": "x", "working_directory": "y"}], "data": 5}',
+        '{"starts": [{"command": "x", "working_directory": "y"}], "data": {"dataset_dir": "x"}, "config": 5}',
+    ],
+)  # fmt: skip
+def test_what_is_no_record_is_told(folders, content):
+    folders["output_dir"].mkdir()
+    (folders["output_dir"] / "run.json").write_text(content)
+    for options in ({"resume": True}, {"skip_existing": True}):
+        with pytest.raises(UserError, match=r"run.json: no (record of a run|valid JSON .*it is no record of a run)"):
+            record_run(**folders, **options)
+    check_origin("checkpoint", folders["output_dir"] / "model.pt", {})
+    assert (folders["output_dir"] / "run.json").read_text() == content

@@ -94,6 +94,7 @@ def test_nuclei_touch():
     [
         ({"cases": 0}, "cases: 0 is too few; give 1 or more"),
         ({"seed": -1}, "seed: -1 is negative; give 0 or more"),
+        ({"size": "99999999x99999999"}, "size: drawing 99999999x99999999 takes about "),
         ({"size": "256"}, "size: '256' is not HEIGHTxWIDTH of 16 pixels or more, such as 256x320"),
         ({"size": "15x320"}, "size: '15x320' is not HEIGHTxWIDTH of 16 pixels or more"),
     ],
