@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .dagm_case import CaseReport
+from .groups import format_twins
 
 __all__ = ["format_summary", "summarise"]
 
@@ -70,6 +71,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     ]
     if len(halves) == 1:
         lines.append(f"note       there is only {in_folds}; nothing is set apart as test")
+    lines += format_twins(summary["twins"])
     lines += [
         f"WARNING    {name} has {halves[name]['defective']} defective pictures, the official set {official}"
         for name, official in summary["deviations"].items()

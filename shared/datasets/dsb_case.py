@@ -14,6 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from .archive import read_member
+from .content import digest_of
 from .dsb_source import Case
 from .faults import Fault
 from .stored_picture import BIT_DEPTH
@@ -36,11 +37,18 @@ class Nucleus(NamedTuple):
 
 @dataclass
 class CaseReport:
-    """What was found in one case. ``size`` is (height, width); ``vanished`` holds names of masks."""
+    """What was found in one case.
+
+    Args:
+        size: height and width, in pixels.
+        content: digest of the picture's pixels.
+        vanished: names of masks.
+    """
 
     id: str
     size: tuple[int, int] = UNKNOWN
     type: str = ""
+    content: str = ""
     nuclei: int = 0
     overlap_pixels: int = 0
     vanished: list[str] = field(default_factory=list)
@@ -66,6 +74,7 @@ def convert_case(
             picture = _decode(member.name, picture_bytes)
             if len(case.images) == 1:
                 report.size, report.type = (picture.height, picture.width), picture_type(picture)
+                report.content = digest_of(np.asarray(picture.convert("RGB")))
         except Fault as fault:
             report.faults.append(str(fault))
     nuclei, names = [], []

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from .dsb_case import CaseReport
+from .groups import format_twins
 
 __all__ = ["format_summary", "summarise"]
+
+SHOWN = 5  # names
 
 
 def summarise(reports: Sequence[CaseReport]) -> dict[str, Any]:
@@ -49,6 +52,13 @@ def format_summary(summary: dict[str, Any]) -> str:
     ]
     if summary["extra_group_ids"]:
         lines.append(f"note       the groups file has {summary['extra_group_ids']} ids more than the data; left out")
+    if unknown := summary["unknown"]:
+        lines.append(
+            f"note       {len(unknown)} pictures are not in the table of the public set's groups and stand alone; if "
+            f"some are tiles of one picture, give --groups: {', '.join(unknown[:SHOWN])}"
+            + (", ..." if len(unknown) > SHOWN else "")
+        )
+    lines += format_twins(summary["twins"])
     if vanished:
         lines.append(f"WARNING    {len(vanished)} nuclei vanished, wholly covered by smaller ones or by an equal mask:")
         lines += [f"           {name}" for name in vanished]

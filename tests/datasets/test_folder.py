@@ -46,8 +46,9 @@ def dot(value: int = 255, row: int = 1, column: int = 2, dtype: type = np.uint8)
 @pytest.fixture
 def folders(tmp_path: Path) -> dict[str, Path]:
     """Four pictures with binary masks, the third without any foreground."""
-    for name, mask in (("a", dot()), ("b", dot(row=4)), ("c", dot(0)), ("d", dot(column=6))):
-        write(tmp_path / "images" / f"{name}.png", grey())
+    masks = {"a": dot(), "b": dot(row=4), "c": dot(0), "d": dot(column=6)}
+    for number, (name, mask) in enumerate(masks.items()):
+        write(tmp_path / "images" / f"{name}.png", grey(number))
         write(tmp_path / "masks" / f"{name}.png", mask)
     return {"images": tmp_path / "images", "masks": tmp_path / "masks", "output": tmp_path / "out"}
 
@@ -133,7 +134,7 @@ def test_formats_sizes_names_and_sub_folders_in_one_set(tmp_path: Path) -> None:
 
 def test_masks_inside_the_images(tmp_path: Path) -> None:
     for name in "ab":
-        write(tmp_path / "data" / f"{name}.png", grey())
+        write(tmp_path / "data" / f"{name}.png", grey(ord(name[-1])))
         write(tmp_path / "data" / "masks" / f"{name}.png", dot(1))
     summary = prepare(tmp_path / "data", tmp_path / "data" / "masks", tmp_path / "data" / "out", num_folds=2)
     assert summary["pictures"] == 2
@@ -225,7 +226,7 @@ def test_classes_without_a_gap(folders: dict[str, Path]) -> None:
 
 def test_a_folder_for_each_class(tmp_path: Path) -> None:
     for name in ("a", "b", "sub/c"):
-        write(tmp_path / "images" / f"{name}.png", grey())
+        write(tmp_path / "images" / f"{name}.png", grey(ord(name[-1])))
     rust, crack = grey(255), dot(255) + dot(255, row=3)
     write(tmp_path / "masks" / "rust" / "a_mask.png", rust)
     write(tmp_path / "masks" / "crack" / "a.png", crack)
@@ -305,7 +306,7 @@ def test_a_name_from_a_mac_is_the_same_name(tmp_path: Path) -> None:
     """There ``ä`` is stored as ``a`` and two dots, NFD; elsewhere as one letter, NFC."""
     ids = [normalize("NFC", id_) for id_ in ("Zähler/früh", "Zähler/spät")]
     for row, (id_, of_images, of_masks) in enumerate(zip(ids, ("NFC", "NFD"), ("NFD", "NFC"), strict=True)):
-        write(tmp_path / "images" / normalize(of_images, f"{id_}.png"), grey())
+        write(tmp_path / "images" / normalize(of_images, f"{id_}.png"), grey(ord(id_[-1])))
         write(tmp_path / "masks" / normalize(of_masks, f"{id_}_mask.png"), dot(row=row))
     table = "id,group\n" + "".join(f"{normalize('NFD', id_)},{id_}\n" for id_ in ids)
     (tmp_path / "groups.csv").write_text(table, encoding="utf-8")
@@ -354,7 +355,7 @@ def test_folders(folders: dict[str, Path]) -> None:
 
 def test_folds_keep_groups_and_spread_what_is_empty(tmp_path: Path) -> None:
     for number in range(24):
-        write(tmp_path / "images" / f"{number:02}.png", grey())
+        write(tmp_path / "images" / f"{number:02}.png", grey(number))
         write(tmp_path / "masks" / f"{number:02}.png", dot(255 * (number // 2 % 3 > 0)))
     table = "id,group\n" + "".join(f"{number:02},{number // 2}\n" for number in range(24))
     (tmp_path / "groups.csv").write_text(table)
@@ -390,3 +391,13 @@ def test_real_nuclei(tmp_path: Path) -> None:
     for case in read_datalist(tmp_path / "out")["training"]:
         np.testing.assert_array_equal(read_label(case["label"]), expected[case["id"]])
         assert read_picture(case["image"]).shape == (*expected[case["id"]].shape, 3)
+
+
+def test_equal_pictures_share_a_fold(folders: dict[str, Path]) -> None:
+    write(folders["images"] / "d.tif", grey(1))  # the pixels of b in another kind of file
+    (folders["images"] / "d.png").unlink()
+    summary = run(folders)
+    cases = {case["id"]: case for case in read_datalist(folders["output"])["training"]}
+    assert cases["d"]["group"] == cases["b"]["group"] == "b" and cases["d"]["fold"] == cases["b"]["fold"]
+    told = "WARNING    1 pictures repeat others pixel by pixel: d (b), so that these are in one fold"
+    assert told in format_summary(summary)
