@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-__all__ = ["EMPTY", "FOREGROUND", "content_of", "digest_of"]
+__all__ = ["EMPTY", "FOREGROUND", "content_of", "digest_of", "warn_of_much"]
 
 FOREGROUND, EMPTY = "foreground", "empty"
 WORDS = {"foreground": FOREGROUND, "defective": FOREGROUND, "empty": EMPTY, "defect-free": EMPTY}
@@ -34,3 +34,15 @@ def digest_of(values: np.ndarray) -> str:
     """
     about = f"{values.dtype} {values.shape} ".encode()
     return hashlib.blake2b(about + np.ascontiguousarray(values).tobytes(), digest_size=16).hexdigest()
+
+
+def warn_of_much(share: float) -> list[str]:
+    """What a summary says of a foreground that covers more than half of all pixels, else no line.
+
+    Example:
+        >>> warn_of_much(0.5), len(warn_of_much(0.92))
+        ([], 1)
+    """
+    if share <= 0.5:
+        return []
+    return [f"WARNING    {share:.0%} of all pixels are foreground; are black and white of the masks swapped?"]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from .content import warn_of_much
 from .dsb_case import CaseReport
 from .groups import format_twins
 
@@ -29,6 +30,8 @@ def summarise(reports: Sequence[CaseReport]) -> dict[str, Any]:
             "median": statistics.median(counts),
             "max": max(counts),
         },
+        "foreground": sum(report.foreground for report in reports)
+        / sum(report.size[0] * report.size[1] for report in reports),
         "overlap_pixels": sum(report.overlap_pixels for report in reports),
         "overlap_pictures": sum(report.overlap_pixels > 0 for report in reports),
         "vanished": [name for report in reports for name in report.vanished],
@@ -58,6 +61,7 @@ def format_summary(summary: dict[str, Any]) -> str:
             f"some are tiles of one picture, give --groups: {', '.join(unknown[:SHOWN])}"
             + (", ..." if len(unknown) > SHOWN else "")
         )
+    lines += warn_of_much(summary["foreground"])
     lines += format_twins(summary["twins"])
     if vanished:
         lines.append(f"WARNING    {len(vanished)} nuclei vanished, wholly covered by smaller ones or by an equal mask:")

@@ -101,6 +101,7 @@ def test_label_map_datalist_and_summary(tmp_path: Path) -> None:
         "sizes": {"3x5": 2},
         "types": {"3x5-colour-bright": 1, "3x5-grey-dark": 1},
         "nuclei": {"total": 6, "min": 2, "median": 3, "max": 4},
+        "foreground": 22 / 30,
         "overlap_pixels": 4,
         "overlap_pictures": 1,
         "vanished": ["b/masks/4.png"],
@@ -123,6 +124,7 @@ def test_label_map_datalist_and_summary(tmp_path: Path) -> None:
         f"written    0.0 MB, {tmp_path / 'out' / 'datalist.json'}",
         "note       2 pictures are not in the table of the public set's groups and stand alone; if some are tiles of "
         "one picture, give --groups: a, b",
+        "WARNING    73% of all pixels are foreground; are black and white of the masks swapped?",
         "WARNING    1 nuclei vanished, wholly covered by smaller ones or by an equal mask:",
         "           b/masks/4.png",
     ]

@@ -401,3 +401,11 @@ def test_equal_pictures_share_a_fold(folders: dict[str, Path]) -> None:
     assert cases["d"]["group"] == cases["b"]["group"] == "b" and cases["d"]["fold"] == cases["b"]["fold"]
     told = "WARNING    1 pictures repeat others pixel by pixel: d (b), so that these are in one fold"
     assert told in format_summary(summary)
+
+
+def test_much_foreground_is_told(folders: dict[str, Path]) -> None:
+    assert "black and white" not in format_summary(run(folders))
+    for name in "abd":
+        write(folders["masks"] / f"{name}.png", 255 - dot())
+    text = format_summary(run(folders | {"output": folders["output"].with_name("more")}))
+    assert "WARNING    73% of all pixels are foreground; are black and white of the masks swapped?" in text
