@@ -33,7 +33,7 @@ PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")  # in any 
 MAX_PIXELS = 16_384 * 16_384
 LUMA = (0.299, 0.587, 0.114)
 STRIP = 256  # rows
-INVERTED = np.arange(255, -1, -1, np.uint8)  # ImageJ's look-up table for masks that are shown black on white
+INVERTED = np.arange(255, -1, -1, dtype=np.uint8)  # ImageJ's look-up table for masks that are shown black on white
 DARK, BRIGHT = 64, 128  # of the brightest colour: what is taken for black, and what is surely not
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from shared.datasets.datalist import read_datalist
 from shared.datasets.folder import format_summary, prepare
+from shared.datasets.folder_pairs import ORPHAN
 from shared.datasets.picture import read_label, read_picture
 from shared.errors import UserError
 
@@ -286,7 +287,7 @@ def test_all_faults_at_once(folders: dict[str, Path], tmp_path: Path) -> None:
         "/masks/c_mask.png: a second mask for the picture of /masks/c.png -> keep one of the two",
         "/images/d.png: differs from d.bmp only by its suffix, letter case or Unicode form -> "
         "rename or delete one of the two",
-        "/masks/e.png: a mask without a picture /images/e.* -> add it or delete the mask",
+        f"/masks/e.png: a mask without a picture /images/e.* -> {ORPHAN}",
         "/masks/f.png: a label map in colours -> save the numbers of the classes or instances as grey values",
         "/groups.csv: lacks 1 ids of the data: g -> add them",
     ):
@@ -409,3 +410,15 @@ def test_much_foreground_is_told(folders: dict[str, Path]) -> None:
         write(folders["masks"] / f"{name}.png", 255 - dot())
     text = format_summary(run(folders | {"output": folders["output"].with_name("more")}))
     assert "WARNING    73% of all pixels are foreground; are black and white of the masks swapped?" in text
+
+
+@pytest.mark.parametrize("ending", ["_cp_masks", "-mask", "_0000", " Label", "_GT", ".seg", "_masks"])
+def test_known_endings_of_masks(folders: dict[str, Path], ending: str) -> None:
+    (folders["masks"] / "a.png").rename(folders["masks"] / f"a{ending}.png")
+    run(folders)
+    np.testing.assert_array_equal(labels(folders)["a"], dot(1))
+
+
+def test_an_unknown_ending_is_told_the_known_ones(folders: dict[str, Path]) -> None:
+    (folders["masks"] / "a.png").rename(folders["masks"] / "a_truth.png")
+    assert "give it the picture's name and _ with mask, masks, label" in faults(folders)[1]
