@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -25,6 +26,7 @@ __all__ = [
     "decode",
     "decode_16_bits",
     "decode_as",
+    "has_varying_alpha",
     "layout_of",
     "read_stored",
     "upright",
@@ -62,6 +64,7 @@ class StoredPicture:
         palette: (N, 3) uint8, the colour that each value stands for.
         zero_is_white: the largest value is black.
         orientation: 1 to 8 as in EXIF; 1 is upright.
+        varying_alpha: transparency, which ``values`` are without, is not the same throughout.
     """
 
     values: np.ndarray
@@ -69,6 +72,15 @@ class StoredPicture:
     palette: np.ndarray | None = None
     zero_is_white: bool = False
     orientation: int = 1
+    varying_alpha: bool = False
+
+
+def has_varying_alpha(image: Image) -> bool:
+    """Whether parts of a picture are more transparent than others."""
+    if not image.has_transparency_data:
+        return False
+    least, most = image.convert("RGBA").getchannel("A").getextrema()
+    return least != most
 
 
 def read_stored(path: Path, file: BinaryIO, opener: type[ImageFile], max_pixels: int) -> StoredPicture:
@@ -100,7 +112,13 @@ def read_stored(path: Path, file: BinaryIO, opener: type[ImageFile], max_pixels:
         if image.mode == "P":
             palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     bits = 1 if image.mode == "1" else bits
-    return StoredPicture(values, bits, palette, orientation=image.getexif().get(ExifTags.Base.Orientation, 1))
+    return StoredPicture(
+        values,
+        bits,
+        palette,
+        orientation=image.getexif().get(ExifTags.Base.Orientation, 1),
+        varying_alpha=bits <= 8 and has_varying_alpha(image),
+    )
 
 
 def check_size(path: Path, height: int, width: int, max_pixels: int) -> None:

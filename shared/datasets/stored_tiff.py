@@ -82,17 +82,20 @@ def read_stored_tiff(path: Path, file: BinaryIO, max_pixels: int) -> StoredPictu
             values = source.asarray().reshape(tuple(layout.values()))
             values = np.moveaxis(values, 0, -1) if axes in ("SYX", "CYX") else values
             values = values.reshape(page.imagelength, page.imagewidth, -1)
+            varying_alpha = has_alpha and bool(np.ptp(values[..., -1]))
             values = values[..., :-1] if has_alpha else values
             orientation = page.tags.valueof(ORIENTATION, default=1)
         else:
             values = np.concatenate([_decode_with_pillow(path, file, page) for page in pages], axis=-1)
             orientation = 1  # Pillow has turned it upright
+            varying_alpha = False
         return StoredPicture(
             values=values.astype(np.uint8) if values.dtype == bool else values,
             bits=page.bitspersample,
             palette=_palette(page),
             zero_is_white=page.photometric == PHOTOMETRIC.MINISWHITE,
             orientation=orientation,
+            varying_alpha=varying_alpha,
         )
 
 

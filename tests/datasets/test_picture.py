@@ -489,3 +489,39 @@ def test_a_picture_that_does_not_fit_into_memory_is_told(
     monkeypatch.setattr("shared.datasets.files.free_memory", lambda: 10_000)
     with pytest.raises(UserError, match=f"{name}: reading it takes about 0.0 GB of memory, 0.0 GB are free -> make it"):
         read_picture(tmp_path / name)
+
+
+def two_tone(path: Path, colours: list[int], index: np.ndarray) -> Path:
+    image = Image.fromarray(index.astype(np.uint8))
+    image.putpalette(colours)
+    image.save(path)
+    return path
+
+
+def test_what_is_seen_decides_where_a_palette_contradicts_the_numbers(tmp_path: Path) -> None:
+    mask = np.eye(5, 7, dtype=np.uint8)
+    quantized = tmp_path / "quantized.png"
+    Image.fromarray(255 * mask).convert("RGB").quantize(2).save(quantized)
+    np.testing.assert_array_equal(read_label(quantized) > 0, mask > 0)
+    for suffix in ("png", "bmp", "tif"):
+        path = two_tone(tmp_path / f"white_first.{suffix}", [255] * 3 + [0] * 3, 1 - mask)
+        np.testing.assert_array_equal(read_label(path), 255 * mask)
+    for name, colours in (("black first", [0] * 3 + [255] * 3), ("white and red", [255] * 3 + [255, 0, 0])):
+        np.testing.assert_array_equal(read_label(two_tone(tmp_path / f"{name}.png", colours, mask)), mask)
+    inverting = [value for value in range(255, -1, -1) for _ in range(3)]
+    np.testing.assert_array_equal(read_label(two_tone(tmp_path / "imagej.png", inverting, 255 * mask)), 255 * mask)
+    with pytest.raises(UserError, match=r"red.png: a palette in which the number 0, background, is bright and 1 is bl"):
+        read_label(two_tone(tmp_path / "red.png", [255, 0, 0] + [0] * 3, 1 - mask))
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_a_mask_in_the_transparency_alone_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"mask.{suffix}"
+    white = np.full((5, 7, 4), 255, np.uint8)
+    white[..., 3] *= np.eye(5, 7, dtype=np.uint8)
+    Image.fromarray(white).save(path)
+    with pytest.raises(UserError, match="a label map of one colour, of which only the transparency varies -> save"):
+        read_label(path)
+    white[..., 3] = 9
+    Image.fromarray(white).save(path)
+    assert (read_label(path) == 255).all()
