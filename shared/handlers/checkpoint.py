@@ -203,7 +203,7 @@ class Checkpoint:
             return
         atomic_save(self.folder / f"epoch_{self.unsaved['epoch']:05d}.pt", self.unsaved)
         self.unsaved = None
-        for old in [*self._states()[:-KEPT], *self.folder.glob(".*.part.pt")]:  # the latter of a run that was killed
+        for old in self._states()[:-KEPT]:
             old.unlink()
 
     def _metric(self, epoch: int) -> float:

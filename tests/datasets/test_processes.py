@@ -44,15 +44,20 @@ def test_a_prepare_that_is_ended_leaves_no_worker_and_can_be_started_again(nucle
     while len(workers()) < 2:
         assert command.poll() is None and time.monotonic() < end, command.communicate()
         time.sleep(0.01)
-    assert (tmp_path / ".data.part").is_dir()
+    assert [part.is_dir() for part in tmp_path.glob(".*.part.*")] == [True]
+    second = Command("-m", "shared", *words, folder=ROOT)
+    _, err = second.communicate()
+    assert (second.returncode, err.count("\n")) == (1, 1)
+    assert f"error: output: another process is making {tmp_path / 'data'}; wait for it, or choose another" in err
     command.send_signal(number)
     command.communicate()
     assert command.returncode == (-number if number == signal.SIGKILL else 128 + number)
     while any(psutil.pid_exists(worker) and psutil.Process(worker).status() != "zombie" for worker in workers()):
         assert time.monotonic() < end
         time.sleep(0.01)
-    assert (tmp_path / ".data.part").exists() == (number == signal.SIGKILL)
+    assert len([*tmp_path.glob(".*.part.*")]) == (number == signal.SIGKILL)
     again = Command("-m", "shared", *words, folder=ROOT)
     _, err = again.communicate()
     assert again.returncode == 0, err[-3000:]
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["datalist.json", "labels"]
+    assert not [*tmp_path.glob(".*")]

@@ -132,13 +132,6 @@ def test_sigterm_is_given_back(tmp_path):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_what_a_killed_run_left_half_written_goes(tmp_path):
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / ".0123456789abcdef.part.pt").touch()
-    run(tmp_path, [0.1])
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch_00001.pt"]
-
-
 def test_an_error_saves_what_the_interval_left_unsaved(tmp_path):
     with pytest.raises(IndexError):
         run(tmp_path, [0.1, 0.2], epochs=9, interval=5)
