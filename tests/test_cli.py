@@ -125,12 +125,14 @@ def test_pictures_and_masks_of_one_s_own(capsys, tmp_path):
         assert np.array_equal(np.asarray(label), np.eye(5, 7))
 
 
-def test_synthesize_then_prepare(capsys, tmp_path):
-    raw, data = str(tmp_path / "raw"), str(tmp_path / "data")
+def test_synthesize_then_prepare(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    raw, data = "./~raw#1", "set #2"  # names are taken as they are given
     assert main(["synthesize", "dsb", "--output", raw, "--cases=4", "--size", "32x48"]) == 0
     assert "prepare dsb --source" in capsys.readouterr().out
     assert main(["prepare", "dsb", "--source", raw, "--output", data, "--num_folds", "2", "--num_workers", "1"]) == 0
     assert "pictures   4 in 4 groups" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["set #2", "~raw#1"]
 
 
 def test_synthesize_then_prepare_surfaces(capsys, tmp_path):
