@@ -103,7 +103,8 @@ def _record(
         raise UserError(f"resume: there is no run in {output_dir}; name its folder with --output_dir")
     knob = "resume" if resume is not None else "skip_existing" if skip_existing is not None else None
     goes_on = bool(resume or skip_existing)
-    earlier = read_record(path) if goes_on and path.is_file() else {"starts": []}
+    has_begun = goes_on and path.is_file() and path.stat().st_size > 0  # nothing is in the claim of one that was killed
+    earlier = read_record(path) if has_begun else {"starts": []}
     datalist = Path(dataset_dir) / "datalist.json"
     record = {
         "seed": seed,
@@ -116,10 +117,10 @@ def _record(
         "processes": count_processes(),
         "config": config_at_work(),
     }
-    if resume:
+    if resume and has_begun:
         _refuse_other_data(earlier, record)
         _refuse_other_knobs("resume", earlier, record, MAY_CHANGE, RESUMED)
-    elif skip_existing and path.is_file():
+    elif has_begun:
         _refuse_other_place(earlier, Path(dataset_dir))
         if earlier.get("checkpoint_sha256") != record["checkpoint_sha256"]:
             raise UserError(f"skip_existing: checkpoint holds other weights than before; {CONTINUED}")

@@ -164,6 +164,16 @@ def test_runs_without_a_name_are_named_by_the_time_and_are_never_one(tmp_path):
     assert len(set(names)) == 3
 
 
+@pytest.mark.parametrize("knob", ["resume", "skip_existing"])
+def test_one_that_was_killed_as_it_claimed_its_folder_goes_on(folders, knob):
+    folders["output_dir"].mkdir()
+    (folders["output_dir"] / "run.json").touch()
+    with pytest.raises(UserError, match=f"is not empty; name another folder, or go on in it with --{knob} True"):
+        record_run(**folders, **{knob: False})
+    record_run(**folders, **{knob: True})
+    assert len(json.loads((folders["output_dir"] / "run.json").read_text())["starts"]) == 1
+
+
 @pytest.mark.parametrize(
     "content",
     [
