@@ -115,7 +115,7 @@ def test_what_is_wrong_with_a_place_is_told_and_what_is_a_bug_is_not():
 
 def test_pictures_and_masks_of_one_s_own(capsys, tmp_path):
     for number in range(4):
-        for folder, pixels in (("in", np.full((5, 7, 3), 9)), ("masks", 90 * np.eye(5, 7))):
+        for folder, pixels in (("in", np.full((5, 7, 3), number)), ("masks", 90 * np.eye(5, 7))):
             (tmp_path / folder).mkdir(exist_ok=True)
             Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / folder / f"{number}.png")
     words = ["--images", str(tmp_path / "in"), "--masks", str(tmp_path / "masks"), "--output", str(tmp_path / "data")]
