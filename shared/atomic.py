@@ -7,12 +7,18 @@ import errno
 import io
 import json
 import os
+import platform
+import re
 import secrets
 import shutil
+import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from .errors import FULL, UserError, chain_of
 
@@ -22,7 +28,47 @@ __all__ = [
     "atomic_write_json",
     "atomic_write_table",
     "atomic_write_text",
+    "part_name",
+    "remove_parts",
 ]
+
+NODE = f"{zlib.crc32(platform.node().encode()):08x}"  # this machine; disks may be shared
+PART = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part(\..+)?|\.[0-9a-f]{16}\.part(\..+)?")  # the latter of 0.3
+STALE = 24 * 3600  # seconds; nothing is written for so long
+SLACK = 60  # seconds by which clocks of one machine may differ
+
+
+def part_name(suffix: str = "") -> str:
+    """A name for what is not complete yet, by which it is known once the process that wrote it is gone.
+
+    Args:
+        suffix: of the name to come.
+    """
+    return f".{NODE}-{os.getpid()}-{secrets.token_hex(4)}.part{suffix}"
+
+
+def remove_parts(folder: str | Path, pattern: str = "**/.*.part*") -> None:
+    """Delete what processes that were killed have left incomplete in a folder and below it.
+
+    Those of this machine are known to be gone; of others what is older than a day counts as left.
+    """
+    for path in [path for path in Path(folder).glob(pattern) if PART.fullmatch(path.name)]:
+        with suppress(FileNotFoundError):  # one that has just become what it was to be
+            if _is_left(path):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+
+
+def _is_left(path: Path) -> bool:
+    node, number, *_ = PART.fullmatch(path.name).groups()  # type: ignore[union-attr]
+    written = path.stat().st_mtime
+    if node != NODE:
+        return time.time() - written > STALE
+    try:
+        process = psutil.Process(int(number))
+        is_other = process.create_time() > written + SLACK  # which has its number by now
+        return is_other or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @contextmanager
@@ -48,7 +94,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
+    temporary = path.with_name(part_name(path.suffix))
     try:
         yield temporary
         with temporary.open("r+b") as file:  # on the disk before it has its name, or a power failure leaves it empty
@@ -94,13 +140,15 @@ def atomic_write_table(path: str | Path, columns: Sequence[str], rows: Iterable[
 def atomic_folder(output: Path) -> Iterator[Path]:
     """Give an empty folder beside ``output`` and rename it to ``output`` when the block ends without an error.
 
-    After an error it is deleted. One left by a run that was killed is replaced.
+    After an error it is deleted. One left by a run that was killed is replaced. Of several that are at ``output`` at
+    once, one goes on.
 
     Args:
         output: must be new or an empty folder.
 
     Raises:
-        UserError: ``output`` holds something, or the disk cannot be written to, or is full.
+        UserError: ``output`` holds something, another process is making it, or the disk cannot be written to, or is
+            full.
 
     Example:
         >>> import tempfile
@@ -111,14 +159,14 @@ def atomic_folder(output: Path) -> Iterator[Path]:
         ['a.txt']
     """
     output = output.resolve()
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"output: {output} exists and is not an empty folder; choose another, or delete it")
-    part = output.with_name(f".{output.name}.part")
+    suffix = f".{zlib.crc32(output.name.encode()):08x}"
+    part = output.with_name(part_name(suffix))
     try:
-        if part.exists():
-            shutil.rmtree(part)
+        _refuse_taken(output, suffix)
         part.mkdir(parents=True)
+        _refuse_taken(output, suffix, part.name)  # of several that were made at once that of the least name goes on
         yield part
+        _refuse_taken(output)
         if output.exists():
             output.rmdir()
         part.rename(output)
@@ -127,8 +175,20 @@ def atomic_folder(output: Path) -> Iterator[Path]:
         if not ours and error.errno != errno.ENOSPC:
             raise
         raise UserError(
-            f"output: cannot write {error.filename or part} ({error.strerror}); choose a folder you may write to, "
+            f"output: cannot write {output} ({error.strerror}); choose a folder you may write to, "
             "on a disk with space enough"
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _refuse_taken(output: Path, suffix: str | None = None, name: str = "~") -> None:
+    """Refuse a folder that holds something, or for which others are at work whose parts have lesser names."""
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UserError(f"output: {output} exists and is not an empty folder; choose another, or delete it")
+    if suffix is None:
+        return
+    pattern = f".*.part{suffix}"
+    remove_parts(output.parent, pattern)
+    if any(other.name < name for other in output.parent.glob(pattern)):
+        raise UserError(f"output: another process is making {output}; wait for it, or choose another folder")

@@ -9,6 +9,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 from .errors import UserError, in_short, user_error_behind
+from .staged import complete_release
 
 __all__ = ["content_of", "read_bundle", "run_entries"]
 
@@ -30,6 +31,7 @@ def read_bundle(bundle: str | Path, name: str, overlays: Sequence[str] = ()) -> 
     configs = Path(bundle) / "configs"
     if not (configs / name).is_file():
         raise UserError(f"bundle: {bundle} has no configs/{name}; name the folder of a bundle")
+    complete_release(bundle)
     files = [configs / name]
     for overlay in overlays:
         is_name = Path(overlay).name == overlay and not Path(overlay).is_file()
@@ -70,7 +72,7 @@ def content_of(parser: ConfigParser, name: str) -> Any:
 
 
 def run_entries(parser: ConfigParser, names: Collection[str]) -> None:
-    """Run those entries of a configuration's ``run`` that call functions of these names.
+    """Run those entries of a configuration's ``begin`` that call functions of these names, and leave out the others.
 
     Args:
         parser: of the configuration.
@@ -79,9 +81,8 @@ def run_entries(parser: ConfigParser, names: Collection[str]) -> None:
     Raises:
         UserError: a person's mistake.
     """
-    for number, entry in enumerate(parser["run"]):
-        if isinstance(entry, dict) and entry["_target_"].rpartition(".")[2] in names:
-            content_of(parser, f"run::{number}")
+    parser["begin"] = [entry for entry in parser["begin"] if entry["_target_"].rpartition(".")[2] in names]
+    content_of(parser, "begin")
 
 
 def _name_unreadable(files: Sequence[Path]) -> None:

@@ -19,6 +19,7 @@ from .cli_data import (
 )
 from .command_line import UsageError, run_command
 from .errors import message_behind
+from .stop_signals import StopSignals
 
 __all__ = ["main"]
 
@@ -58,6 +59,8 @@ SUMMARIES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 1 a mistake in data or environment, 2 a wrong command line."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    signals = StopSignals()
+    signals.take()  # what is half made is deleted then
     try:
         return run_command(words, COMMANDS, SUMMARIES)
     except UsageError as error:
@@ -71,3 +74,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {message}", file=sys.stderr)
         return 1
+    finally:
+        signals.give_back()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 
 from .command_line import UsageError
@@ -57,8 +58,8 @@ def bench(
 
     folder = _bundle_folder(bundle)
     sides = size.split("x") if size is not None else []
-    if not all(side.isdecimal() for side in sides):
-        raise UsageError(f"--size takes HEIGHTxWIDTH or WIDTHxHEIGHTxDEPTH, got {size!r}")
+    if not all(side.isdecimal() and len(side) < 10 for side in sides):
+        raise UsageError(f"--size takes HEIGHTxWIDTH or WIDTHxHEIGHTxDEPTH, got {reprlib.repr(size)}")
     if amp not in ("auto", "True", "False"):
         raise UsageError(f"--amp takes auto, True or False, got {amp!r}")
     result = run_bench(

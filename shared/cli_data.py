@@ -34,8 +34,9 @@ def prepare_dsb(
     Options:
         --source       stage1_train.zip as downloaded, the competition zip that holds it, or the unpacked folder
         --output       folder of the data set; must be new or empty
-        --groups       CSV file with the columns id,group: pictures of one group stay in one fold (default: each picture
-                       is its own group); an id is the name of a picture without .png, e.g. the line 00ae65...,slide7
+        --groups       CSV file with the columns id,group: pictures of one group stay in one fold (default: the groups
+                       of the public set, in which many pictures are tiles of a larger one; pictures that are not in it
+                       are named); an id is the name of a picture without .png, e.g. the line 00ae65...,slide7
         --num_folds    number of folds, 2 or more (default 5)
         --seed         seed of the folds (default 0)
         --num_workers  processes (default: one per core)

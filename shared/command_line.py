@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import fire
 from fire.decorators import SetParseFns
@@ -18,6 +20,7 @@ Commands = Mapping[str, Mapping[str, Command] | Command]
 
 PROGRAM = "python -m shared"
 HELP = ("-h", "--help")
+LARGEST = 2**31 - 1
 FROM = re.compile("^--from(?=$|=)")  # a word of Python's own cannot name an argument
 
 
@@ -106,12 +109,17 @@ def _check(command: Command, rest: list[str], see: str) -> None:
             raise UsageError(f"--{name.rstrip('_')} is missing; see {see}")
         if name in given:
             value, kind = DefaultParseValue(given[name]), str(parameter.annotation)
-            if kind.startswith("int") and (isinstance(value, bool) or not isinstance(value, int)):
-                raise UsageError(f"--{name} takes a whole number, got {given[name]!r}; see {see}")
+            if kind.startswith("int") and not _is_whole(value):
+                got = reprlib.repr(given[name])
+                raise UsageError(f"--{name} takes a whole number up to {LARGEST}, got {got}; see {see}")
             if _is_switch(parameter) and not isinstance(value, bool):
                 raise UsageError(f"--{name} takes True or False, or stands alone, got {given[name]!r}; see {see}")
             if kind.startswith("float") and (isinstance(value, bool) or not isinstance(value, (int, float))):
                 raise UsageError(f"--{name} takes a number, got {given[name]!r}; see {see}")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _is_switch(parameter: inspect.Parameter) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import textwrap
 from collections.abc import Iterator
 
-__all__ = ["FULL", "UserError", "chain_of", "in_short", "message_behind", "user_error_behind"]
+__all__ = ["FULL", "UserError", "chain_of", "in_short", "is_out_of_memory", "message_behind", "user_error_behind"]
 
 # What may be wrong with a place that a person has named, and what to do.
 FULL = dict.fromkeys((errno.EDQUOT, errno.EFBIG, errno.ENOSPC), "free some space, or name a place on another disk")
-BARRED = (errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS)
+BARRED = (errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 PLACES = FULL | dict.fromkeys(BARRED, "name a place that can be written and read")
 PLACES |= {errno.ENAMETOOLONG: "name a shorter one"}
 # What PyTorch raises where the machine is too small for what a person asked.
@@ -19,6 +20,8 @@ MACHINE = {
     "OutOfMemoryError": "device: out of memory ({}); take a smaller --batch_size or --patch_size, or --device cpu",
     "BackendCompilerFailed": "engine: PyTorch cannot compile the network here ({}); take --engine eager",
 }
+MEMORY = "memory: too little is free; take a smaller --batch_size, --patch_size or --size, or larger voxels"
+LOOP = re.compile(r"Symlink loop from '(.+)'$")
 
 
 class UserError(ValueError):
@@ -50,6 +53,11 @@ def user_error_behind(error: BaseException | None) -> UserError | None:
     return UserError(told[1]) if told else None
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether there was too little memory, as Python, NumPy or PyTorch say it."""
+    return any(isinstance(each, MemoryError) or "DefaultCPUAllocator" in str(each) for each in chain_of(error))
+
+
 def in_short(error: BaseException) -> str:
     """What an error says, on one line of 150 letters at most."""
     return textwrap.shorten(str(error), 150, placeholder=" ...")
@@ -69,5 +77,8 @@ def message_behind(error: BaseException) -> str | None:
             return f"{each.filename or 'the disk'}: {each.strerror}; {remedy}"
         if told := next((MACHINE[kind.__name__] for kind in type(each).__mro__ if kind.__name__ in MACHINE), None):
             return told.format(in_short(each))
-    mistake = user_error_behind(error)
-    return str(mistake) if mistake else None
+        if isinstance(each, RuntimeError) and (loop := LOOP.match(str(each))):  # of Python up to 3.12
+            return f"{loop[1]}: {os.strerror(errno.ELOOP)}; {PLACES[errno.ELOOP]}"
+    if mistake := user_error_behind(error):
+        return str(mistake)
+    return MEMORY if is_out_of_memory(error) else None

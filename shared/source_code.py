@@ -24,7 +24,8 @@ __all__ = ["code_of", "fingerprint_of"]
 
 PACKAGE, _, _ = __name__.rpartition(".")  # another name where it is packed
 ROOMS = ("datasets", "transforms")  # of this package, whose code makes items
-LIBRARIES = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+STANDARD = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
+INSTALLED = {"site-packages", "dist-packages"}  # of this environment, of the system or of the user
 PLAIN = (bool, int, float, complex, str, bytes, PurePath, slice, range, torch.dtype, torch.device, np.dtype, type(...))
 
 
@@ -84,7 +85,7 @@ def _is_library(module: types.ModuleType) -> bool:
     if PACKAGE and module.__name__.startswith(f"{PACKAGE}."):
         return False  # also where it is installed among libraries
     file = getattr(module, "__file__", None)
-    return not file or any(Path(file).is_relative_to(folder) for folder in LIBRARIES)
+    return not file or not INSTALLED.isdisjoint(Path(file).parts) or any(map(Path(file).is_relative_to, STANDARD))
 
 
 class _Walk:

@@ -1,10 +1,14 @@
 import csv
 import errno
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
-from shared.atomic import atomic_path, atomic_write_json, atomic_write_table
+from shared.atomic import atomic_folder, atomic_path, atomic_write_json, atomic_write_table, part_name, remove_parts
+from shared.errors import UserError
 
 
 def test_a_table_has_empty_cells_for_what_is_missing_and_refuses_what_is_no_column(tmp_path):
@@ -44,3 +48,55 @@ def test_an_error_of_writing_names_the_file_also_behind_that_of_a_library(tmp_pa
         finally:
             raise RuntimeError("unexpected pos 576 vs 534")
     assert raised.value.__context__.filename == str(tmp_path / "a.pt")
+
+
+def test_what_killed_processes_have_left_goes_and_what_others_write_stays(tmp_path):
+    mine, node = part_name(".csv"), part_name()[1:9]
+    dead, other = f".{node}-4194305-00000000.part.csv", ".00000000-4194305-00000000.part"  # of another machine
+    old, folder = ".0123456789abcdef.part.pt", f".{node}-4194305-00000000.part"
+    kept = [mine, other, ".name.part", "a.part.csv"]
+    for name in (*kept, dead, old):
+        (tmp_path / name).touch()
+    (tmp_path / "deep" / folder).mkdir(parents=True)
+    os.utime(tmp_path / old, (0, 0))
+    remove_parts(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted([*kept, "deep"])
+    os.utime(tmp_path / other, (0, 0))
+    remove_parts(tmp_path)
+    assert not (tmp_path / other).exists()
+
+
+def test_a_number_that_another_process_has_by_now_keeps_nothing(tmp_path):
+    part = tmp_path / part_name()
+    part.touch()
+    os.utime(part, (0, 0))
+    remove_parts(tmp_path)
+    assert not part.exists()
+
+
+def test_of_several_that_make_a_folder_at_once_one_does(tmp_path):
+    together = Barrier(4)
+
+    def make(number):
+        together.wait()
+        try:
+            with atomic_folder(tmp_path / "made") as part:
+                (part / str(number)).touch()
+                return number
+        except UserError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [*pool.map(make, range(4))]
+    (winner,) = [number for number in made if isinstance(number, int)]
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["made", f"made/{winner}"]
+    assert all("another process is making" in each or "exists and is not" in each for each in {*made} - {winner})
+
+
+def test_a_second_that_makes_a_folder_is_told_at_once(tmp_path):
+    with (
+        atomic_folder(tmp_path / "made"),
+        pytest.raises(UserError, match="output: another process is making .*made; w"),
+    ):
+        atomic_folder(tmp_path / "made").__enter__()
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]

@@ -44,6 +44,11 @@ def test_help_at_every_level_names_what_is_below(capsys):
         (["prepare", "dsb", "--output", "y"], "--source is missing"),
         (["prepare", "dsb", "--source", "x", "--output"], "--output needs a value"),
         (
+            ["prepare", "dsb", "--source", "x", "--output", "y", "--seed", str(10**40)],
+            "--seed takes a whole number up to 2147483647, got '1000",
+        ),
+        (["bench", "unet_dsb", "--size", f"{5000 * '9'}x9"], "--size takes HEIGHTxWIDTH"),
+        (
             ["prepare", "dsb", "--source", "x", "--output", "y", "--num_folds", "five"],
             "--num_folds takes a whole number",
         ),
@@ -110,7 +115,7 @@ def test_what_is_wrong_with_a_place_is_told_and_what_is_a_bug_is_not():
 
 def test_pictures_and_masks_of_one_s_own(capsys, tmp_path):
     for number in range(4):
-        for folder, pixels in (("in", np.full((5, 7, 3), 9)), ("masks", 90 * np.eye(5, 7))):
+        for folder, pixels in (("in", np.full((5, 7, 3), number)), ("masks", 90 * np.eye(5, 7))):
             (tmp_path / folder).mkdir(exist_ok=True)
             Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / folder / f"{number}.png")
     words = ["--images", str(tmp_path / "in"), "--masks", str(tmp_path / "masks"), "--output", str(tmp_path / "data")]
@@ -120,12 +125,14 @@ def test_pictures_and_masks_of_one_s_own(capsys, tmp_path):
         assert np.array_equal(np.asarray(label), np.eye(5, 7))
 
 
-def test_synthesize_then_prepare(capsys, tmp_path):
-    raw, data = str(tmp_path / "raw"), str(tmp_path / "data")
+def test_synthesize_then_prepare(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    raw, data = "./~raw#1", "set #2"  # names are taken as they are given
     assert main(["synthesize", "dsb", "--output", raw, "--cases=4", "--size", "32x48"]) == 0
     assert "prepare dsb --source" in capsys.readouterr().out
     assert main(["prepare", "dsb", "--source", raw, "--output", data, "--num_folds", "2", "--num_workers", "1"]) == 0
     assert "pictures   4 in 4 groups" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["set #2", "~raw#1"]
 
 
 def test_synthesize_then_prepare_surfaces(capsys, tmp_path):

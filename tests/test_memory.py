@@ -48,6 +48,20 @@ def test_a_large_picture_takes_no_more_memory_than_stated(tmp_path):
         assert int(next(csv.DictReader(file))["count"]) > labels.max() * 200  # most of 256 copies
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_a_large_surface_takes_no_more_memory_than_stated_with_the_weights_shipped(tmp_path):
+    stated = float(re.search(r"defects: ([\d.]+) GB there", (ROOT / "docs/trust.md").read_text())[1])
+    surface = np.random.default_rng(0).integers(100, 120, (SIDE, SIDE), np.uint8)
+    Image.fromarray(surface).save(tmp_path / "large.png", compress_level=1)
+    bundle = ROOT / "bundles" / "unet_industrial"
+    words = [sys.executable, "-c", MONAI_AND_PEAK, "run", "--config_file", str(bundle / "configs" / "inference.json")]
+    words += ["--bundle_root", str(bundle), "--dataset_dir", str(tmp_path / "large.png"), "--device", "cpu"]
+    words += ["--output_dir", str(tmp_path / "out")]
+    run = subprocess.run(words, check=True, capture_output=True, timeout=600, text=True)
+    assert 0.5 * stated * 1e9 < peak_of(run) < stated * 1e9
+
+
 def peak_of(run):
     """Bytes."""
     return 1024 * int(re.search(r"peak (\d+)", run.stdout)[1])

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from running import ROOT
@@ -12,7 +13,7 @@ from running import ROOT
 from shared.cli import COMMANDS
 from shared.command_line import options_of
 from shared.handlers import SaveDefects, SaveInstances, SaveTumours
-from shared.runs.options import check_options, parse_options
+from shared.runs.options import check_options, config_folders, merged_config, parse_options
 
 NAMES = ("nuclei", "defects", "own_defects", "brats2019", "speed", "deploy", "many_devices")
 PAGES = {ROOT / "docs" / f"{name}.md": ROOT for name in NAMES}  # and the folder in which one stands
@@ -40,6 +41,11 @@ def test_the_columns_of_the_findings_are_those_written(title, handler):
     assert tuple(name for row in rows for name in re.findall(r"`(\w+)`", row)) == handler.columns
 
 
+def refuse_unknown(options):
+    config = merged_config(options)
+    check_options(config, {Path(config["bundle_root"]) / "configs", *config_folders(options)}, options)
+
+
 LINES = [(folder, line) for page, folder in PAGES.items() for line in commands(page)]
 OWN_DEFECTS = (ROOT / "docs" / "own_defects.md").read_text(encoding="utf-8")
 KNOBS = [row.replace("`, `", " ") for row in re.findall(r"^\| `(--.*?)` \|", OWN_DEFECTS, flags=re.MULTILINE)]
@@ -51,13 +57,13 @@ def test_a_command_of_monai_has_these_options(monkeypatch, folder, line):
     monkeypatch.chdir(ROOT / "bundles" if unpacked else folder)
     program, arguments = line.split("-m monai.bundle run", 1)
     assert re.fullmatch(r"python |torchrun --standalone --nproc_per_node=2 ", program)
-    check_options(parse_options(shlex.split(arguments)))
+    refuse_unknown(parse_options(shlex.split(arguments)))
 
 
 @pytest.mark.parametrize("row", KNOBS)
 def test_a_knob_of_the_table_is_the_bundle_s(row):
     config = str(ROOT / "bundles" / "unet_industrial" / "configs" / "train.json")
-    check_options(parse_options(["--config_file", config, *shlex.split(row)]))
+    refuse_unknown(parse_options(["--config_file", config, *shlex.split(row)]))
 
 
 def has_these_options(line):
@@ -85,7 +91,7 @@ def test_the_commands_of_make_demo_have_these_options(monkeypatch):
     for line in ours:
         has_these_options(line)
     for line in theirs:
-        check_options(parse_options(shlex.split(line.partition("monai.bundle run")[2])))
+        refuse_unknown(parse_options(shlex.split(line.partition("monai.bundle run")[2])))
 
 
 def test_every_command_of_the_pages_is_tested():

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from starting import Command
 
 from shared.cli import main
 from shared.deploy.card import read_card
-from shared.runs.options import check_options, parse_options
+from shared.runs.options import check_options, merged_config, parse_options
 
 SETUP = ("make ", "python -m venv", "pip install")  # what makes the environment this test runs in
 SMALL = ["--network_def::features", str(FEATURES), "--device", "cpu"]
@@ -115,8 +116,9 @@ def test_the_knobs_shown_are_options_of_every_bundle(bundle):
     section = README.partition("\n## Knobs\n")[2].partition("\n## ")[0]
     *knobs, overlay = [shlex.split(words) for words in re.findall("`(--.*?)`", section)]
     configs = f"{ROOT}/bundles/{bundle}/configs"
-    check_options(parse_options(["--config_file", f"{configs}/train.json", *itertools.chain(*knobs)]))
-    check_options(parse_options([word.replace("...", configs) for word in overlay]))
+    for words in (["--config_file", f"{configs}/train.json", *itertools.chain(*knobs)], overlay):
+        options = parse_options([word.replace("...", configs) for word in words])
+        check_options(merged_config(options), {Path(configs)}, options)
     assert len(knobs) == 7
 
 

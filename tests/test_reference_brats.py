@@ -26,7 +26,7 @@ def recipe(**options):
     torch.manual_seed(0)
     parser = ConfigParser()
     parser.read_config([str(CONFIGS / "train.json"), str(CONFIGS / "reference.json")])
-    for name, value in {"device": "cpu", "network_def::features": [4, 4, 8], **options}.items():
+    for name, value in {"device": "cpu", "network_def::features": [4, 4, 8], "begin": [], **options}.items():
         parser[name] = value
     return parser
 

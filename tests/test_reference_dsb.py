@@ -18,7 +18,7 @@ CONFIGS = ROOT / "bundles" / "unet_dsb" / "configs"
 def reference(nuclei):
     parser = ConfigParser()
     parser.read_config([str(CONFIGS / "train.json"), str(CONFIGS / "reference.json")])
-    parser["dataset_dir"] = str(nuclei)
+    parser["dataset_dir"], parser["begin"] = str(nuclei), []
     return parser
 
 

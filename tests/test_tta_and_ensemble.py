@@ -65,7 +65,7 @@ def test_the_evaluator_s_probability_is_the_mean(bundle, configs, number, flips)
     options = {"checkpoints": files} if "ensemble" in configs else {"checkpoint": files[0]}
     parser = parse(name, configs, amp=False, engine="eager", **options)
     evaluator = "evaluator" if "inference" in configs else "evaluate::evaluator"
-    parser.get_parsed_content("run::1")  # loads the weights
+    parser.get_parsed_content("begin::1")  # loads the weights
     inferer = parser.get_parsed_content(f"{evaluator}::inferer")
     network = parser.get_parsed_content("network").eval()
     x = torch.rand(1, BUNDLES[name][0], 64, 32)

@@ -173,7 +173,7 @@ def test_the_reference_says_what_it_learns_from(defects, tmp_path):
 def test_crops_keep_their_sides_and_the_cache_the_pictures_theirs(defects, overlays):
     parser = ConfigParser()
     parser.read_config([str(CONFIGS / f"{name}.json") for name in ("train", *overlays)])
-    parser["dataset_dir"], parser["patch_size"] = str(defects), [128, 160]
+    parser["dataset_dir"], parser["patch_size"], parser["begin"] = str(defects), [128, 160], []
     dataset = parser.get_parsed_content("train::dataset")
     crops = [crop for _ in range(12) for crop in np.atleast_1d(dataset[0])]
     assert {tuple(crop[key].shape) for crop in crops for key in ("image", "label")} == {(1, 128, 160)}
@@ -183,7 +183,7 @@ def test_crops_keep_their_sides_and_the_cache_the_pictures_theirs(defects, overl
 def test_the_reference_is_as_long_and_falls_as_its_recipe_says(defects):
     parser = ConfigParser()
     parser.read_config([str(CONFIGS / f"{name}.json") for name in ("train", "reference")])
-    parser["dataset_dir"] = str(defects)
+    parser["dataset_dir"], parser["begin"] = str(defects), []
     assert parser["epochs"] * parser["epoch_length"] == 2500
     assert len(parser.get_parsed_content("train::dataloader")) == parser["epoch_length"]
     schedule = parser.get_parsed_content("train::lr_scheduler")

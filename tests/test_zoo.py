@@ -167,7 +167,7 @@ def test_every_configuration_is_run_by_a_test(bundle):
 
 @pytest.mark.parametrize("overlay", [(), ("ensemble",)])
 def test_an_evaluation_tells_what_it_scores_and_with_what(bundle, overlay):
-    _, load, *_, record, _ = read(bundle, "train", "evaluate", *overlay)["run"]
+    _, load, *_, record = read(bundle, "train", "evaluate", *overlay)["begin"]
     assert load["scored"] == {"dataset_dir": "@dataset_dir", "split": "@split", "fold": "@fold"}
     assert (record["_target_"], record["checkpoint"]) == ("shared.runs.record_run", "@checkpoint")
 
@@ -240,5 +240,5 @@ def test_a_seed_that_is_none_is_a_mistake_of_one_line(bundle):
     workflow = ConfigWorkflow(configs, meta_file=metadata, logging_file=False, workflow_type="train", seed="abc")
     workflow.initialize()  # at which a packed bundle's own code cannot be imported yet
     with pytest.raises((RuntimeError, UserError)) as raised:
-        workflow.parser.get_parsed_content("run::0")
+        workflow.parser.get_parsed_content("begin::0")
     assert "seed: 'abc' will not do" in str(user_error_behind(raised.value))

@@ -19,7 +19,7 @@ from .steps import BASELINE, compared, name_of
 
 __all__ = ["case_steps"]
 
-PREPARING = ("check_weights", "check_patch")  # what of `run` comes before the first case
+PREPARING = ("check_weights", "check_patch")  # what of `begin` comes before the first case
 
 
 def case_steps(

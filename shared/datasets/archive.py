@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from .faults import Fault
+from .files import LARGEST, read_small, what_instead
 from .walk import walk_folder
 
 __all__ = [
@@ -57,8 +58,10 @@ def list_members(source: Path, wanted: str, deepest: int | None = None) -> list[
     """
     if source.is_dir():
         return list(_walk(source, deepest))
-    if not source.is_file():
+    if not source.exists():
         raise UserError(f"source: {source} does not exist; give {wanted}")
+    if what := what_instead(source):
+        raise UserError(f"source: {source} is {what} and no file; give {wanted}")
     try:
         with zipfile.ZipFile(source) as archive:
             return [Member(info.filename, info.file_size) for info in archive.infolist()]
@@ -86,10 +89,18 @@ def _walk(root: Path, deepest: int | None) -> Iterator[Member]:
 def open_reader(source: Path) -> Iterator[Callable[[str], bytes]]:
     """Give a function that reads a member by its name."""
     if source.is_dir():
-        yield lambda name: (source / name).read_bytes()
+        yield lambda name: read_small(source / name)
     else:
         with zipfile.ZipFile(source) as archive:
-            yield archive.read
+            yield lambda name: _unpacked(archive, name)
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member, of which zipfile unpacks no more than its entry promises."""
+    if (size := archive.getinfo(name).file_size) > LARGEST:
+        wrong = f"unpacks to {size / 1e6:,.0f} MB, more than the {LARGEST / 1e6:.0f} MB of any file of the data"
+        raise Fault(name, wrong, "do not trust this zip, download it again")
+    return archive.read(name)
 
 
 def read_member(name: str, read: Callable[[str], bytes]) -> bytes:

@@ -59,7 +59,7 @@ def prepare(
         table: CSV file with the files of each case, see ``read_table``; for other layouts.
         groups: CSV file with the columns ``id`` (of the case) and ``group`` (the patient); by default the column
             ``group`` of the table, or what names of BraTS tell, see ``patient_of``; else a case is its own patient.
-        allow_missing: a case may lack modalities, but not all of them.
+        allow_missing: a case may lack modalities, but not all of them; one that holds nothing counts as missing.
         label_convention: one of ``CONVENTIONS``; by default that of the layout, but a table needs it.
         num_folds: number of folds, from 2 to the number of patients.
         seed: of the folds.
@@ -82,7 +82,7 @@ def prepare(
         extra, group_faults = _regroup(found.cases, groups, table)
         patients = [case.group for case in found.cases]
         faults = [*found.faults, *(group_faults or (fold_faults(patients, num_folds) if patients else []))]
-        jobs = [(case,) for case in found.cases]
+        jobs = [(case, allow_missing) for case in found.cases]
         reports: list[CaseReport] = map_in_processes(examine_case, jobs, workers, "examine", "case")
         faults += [fault for report in reports for fault in report.faults]
         faults += [str(fault) for fault in duplicate_faults(found.cases, reports)]

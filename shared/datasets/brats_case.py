@@ -11,9 +11,10 @@ import numpy as np
 
 from ..errors import UserError
 from ..tables import six_digits
-from .background import MOST_FILLED, background_of
+from .background import MOST_FILLED, Background, clear_background
 from .brats_conventions import LABELS, number_labels
 from .brats_source import Case
+from .empty_modality import is_flat
 from .faults import Fault
 from .volume import Volume, grid_difference, read_volume
 
@@ -31,6 +32,8 @@ class CaseReport:
         maxima: greatest value of each modality.
         voxels: of each class inside, from background (0) to enhancing tumour (3).
         has_background: in all modalities it is known what is outside the brain.
+        noisy: modalities whose background is of noise or ringing.
+        empty: modalities that hold nothing and so count as missing.
         digests: of the voxels of each modality.
     """
 
@@ -41,12 +44,19 @@ class CaseReport:
     maxima: dict[str, float] = field(default_factory=dict)
     voxels: list[int] = field(default_factory=lambda: [0] * len(LABELS))
     has_background: bool = True
+    noisy: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
 
-def examine_case(case: Case) -> CaseReport:
-    """Read all files of a case; faults are gathered in the report."""
+def examine_case(case: Case, allow_missing: bool = False) -> CaseReport:
+    """Read all files of a case; faults are gathered in the report.
+
+    Args:
+        case: what its files are called.
+        allow_missing: a modality that holds nothing is no fault, unless none holds anything.
+    """
     report = CaseReport(case.id)
     first: tuple[Path, Volume] | None = None
     mask = None
@@ -67,6 +77,10 @@ def examine_case(case: Case) -> CaseReport:
                 _examine_modalities(path, volume, case.channel_order if role == "image" else [role], mask, report)
         except (Fault, UserError) as fault:
             report.faults.append(str(fault))
+    if report.empty and (not allow_missing or len(report.empty) == len(case.channel_order)):
+        remedy = "download or convert it again" + ("" if allow_missing else ", or give --allow_missing")
+        wrong = "holds nothing, one value throughout the brain"
+        report.faults += [str(Fault(_file(case, name), f"{name} {wrong}", remedy)) for name in report.empty]
     if first:
         report.shape, report.orientation = first[1].shape, first[1].orientation
         report.spacing = tuple(float(six_digits(side)) for side in np.linalg.norm(first[1].affine[:3, :3], axis=0))
@@ -115,15 +129,19 @@ def _examine_modalities(
         raise Fault(path, f"shape {shape}", f"the last of four axes should hold {', '.join(names)}")
     for number, name in enumerate(names):
         values = channels[..., number].astype(np.float32)
-        inside = values if mask is None else values[mask]
-        if inside.min() == inside.max():
-            text = f"no brain in {name}, every voxel is {inside.flat[0]:g}"
-            report.faults.append(str(Fault(path, text, "download or convert it again")))
+        digest = hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16).hexdigest()
+        greatest = float(values.max())
+        if mask is not None:
+            values *= mask
+        background = clear_background(values)
+        if is_flat(values):
+            report.empty.append(name)
             continue
-        report.maxima[name] = float(values.max())
+        report.digests[name], report.maxima[name] = digest, greatest
         is_sparse = bool(np.count_nonzero(values) <= MOST_FILLED * values.size)
-        report.has_background &= mask is not None or is_sparse or background_of(values) != 0
-        report.digests[name] = hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16).hexdigest()
+        report.has_background &= mask is not None or is_sparse or background != Background()
+        if background.noise:
+            report.noisy.append(name)
 
 
 def _only_3d(path: Path, volume: Volume) -> np.ndarray:

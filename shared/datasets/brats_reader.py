@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import MetaKeys, SpaceKeys
 
-from .background import background_of
+from .background import clear_background
 from .brats_conventions import CONVENTIONS, DECATHLON_ORDER, MODALITIES, number_labels
+from .empty_modality import find_copies, is_flat
 from .faults import mistake
 from .volume import Volume, grid_difference, read_volume
 
@@ -26,10 +28,12 @@ class LoadModalitiesd(MapTransform):
 
     An ``ImageReader`` of MONAI would not do: it gets paths alone, while their order is a matter of the case.
 
-    A modality that is not there is 0 throughout; ``meta["present"]`` tells, in the same order, which are there. Where
-    the case names a ``mask`` of the brain, all outside it becomes 0, and else what ``background_of`` finds, which
-    ``meta["background"]`` tells. ``channel_order`` and ``mask`` are removed from the case, so that cases of several
-    releases can stand in one batch.
+    A modality that is not there is 0 throughout, and so becomes one that has a single value inside the brain;
+    ``meta["present"]`` tells, in the same order, which are there, and ``meta["copy_of"]`` the number of the first
+    modality that one repeats, else -1. The log warns of both. Where the case names a ``mask`` of the brain, all outside
+    it becomes 0, and else what ``clear_background`` finds, of which ``meta["background"]`` tells the value where there
+    is one, and ``meta["noise"]`` the size of what is not. ``channel_order`` and ``mask`` are removed from the case, so
+    that cases of several releases can stand in one batch.
 
     Args:
         keys: of the files of each modality in a list, or of the one file with all modalities along its last axis.
@@ -133,24 +137,32 @@ def _load(files: Sequence[str | Path], order: Sequence[str], mask: str | Path | 
         image[MODALITIES.index(name)] = values
     if mask is not None:
         image *= _on_grid(mask, files[0], first).values > 0.5
-    background = np.array([background_of(values) for values in image])
-    for channel in np.flatnonzero(background):
-        image[channel][image[channel] == background[channel]] = 0
+    backgrounds = [clear_background(values) for values in image]
     if not image.any():
         raise mistake(files[0], "nothing but 0 in all modalities", "copy the case again, or leave it out")
-    if all(_is_flat(values) for values in image):
+    present = np.array([not is_flat(values) for values in image])
+    if not present.any():
         wrong = "one value throughout the brain in all modalities, as masks have"
         raise mistake(files[0], wrong, "name the images themselves, or leave the case out")
+    image[~present] = 0
+    copy_of = find_copies(image)
+    _tell(files[0], order, present, copy_of)
     loaded = _with_meta(image, first, files[0])
-    loaded.meta["present"] = np.array([name in order for name in MODALITIES])
-    loaded.meta["background"] = background
+    loaded.meta["present"] = present
+    loaded.meta["copy_of"] = copy_of
+    loaded.meta["background"] = np.array([0 if noise else level for level, noise in backgrounds])
+    loaded.meta["noise"] = np.array([noise for _, noise in backgrounds])
     return loaded
 
 
-def _is_flat(values: np.ndarray) -> bool:
-    """Whether a modality has one value at most inside the brain, of which normalisation leaves nothing."""
-    brain = values[values != 0]
-    return brain.size == 0 or bool(brain.min() == brain.max())
+def _tell(path: str | Path, order: Sequence[str], present: np.ndarray, copy_of: np.ndarray) -> None:
+    """Warn of modalities that hold nothing, or what another holds."""
+    logger = logging.getLogger(__name__)
+    for name, is_there, first in zip(MODALITIES, present, copy_of, strict=True):
+        if name in order and not is_there:
+            logger.warning("%s: %s holds nothing, one value throughout the brain; taken as missing", path, name)
+        if first >= 0:
+            logger.warning("%s: %s is a copy of %s; replace one of them", path, name, MODALITIES[first])
 
 
 def _on_grid(path: str | Path, first_path: str | Path, first: Volume) -> Volume:

@@ -12,6 +12,8 @@ from .brats_source import Case, Found
 
 __all__ = ["format_summary", "summarise"]
 
+SHOWN = 5  # names
+
 
 def summarise(found: Found, reports: Sequence[CaseReport]) -> dict[str, Any]:
     """Count what was found in at least one case."""
@@ -22,7 +24,7 @@ def summarise(found: Found, reports: Sequence[CaseReport]) -> dict[str, Any]:
         "patients": len({case.group for case in cases}),
         "grades": dict(sorted(Counter(case.grade for case in cases).items())),
         "conventions": dict(sorted(Counter(case.convention for case in cases).items())),
-        "incomplete": _incomplete(cases),
+        "incomplete": _incomplete(cases, reports),
         "sizes": _count("x".join(map(str, report.shape)) for report in reports),
         "spacings": _count("x".join(f"{length:g}" for length in report.spacing) for report in reports),
         "orientations": _count(report.orientation for report in reports),
@@ -30,6 +32,8 @@ def summarise(found: Found, reports: Sequence[CaseReport]) -> dict[str, Any]:
         "cases_with": {name: sum(report.voxels[int(number)] > 0 for report in reports) for number, name in _classes()},
         "millilitres": {name: _mean_volume(reports, int(number)) for number, name in _classes()},
         "background_not_0": [report.id for report in reports if not report.has_background],
+        "noisy": [report.id for report in reports if report.noisy],
+        "empty": [f"{name} of {report.id}" for report in reports for name in report.empty],
         "ignored": [str(path) for path in found.ignored],
     }
 
@@ -59,10 +63,17 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         lines.append(f"note       the groups file has {summary['extra_group_ids']} ids more than the data; left out")
     if summary["ignored"]:
         lines.append(f"note       {len(summary['ignored'])} volumes left out, such as {summary['ignored'][0]}")
-    if summary["background_not_0"]:
-        names = ", ".join(summary["background_not_0"][:5])
+    if empty := summary["empty"]:
+        lines.append(f"WARNING    modalities that hold nothing, taken as missing: {_shown(empty)}")
+    if noisy := summary["noisy"]:
         lines.append(
-            f"WARNING    no background known in {len(summary['background_not_0'])} cases ({names}): intensities are "
+            f"WARNING    noise or ringing outside the brain in {len(noisy)} cases ({_shown(noisy)}), taken as 0; "
+            "is the skull removed?"
+        )
+    if summary["background_not_0"]:
+        names = summary["background_not_0"]
+        lines.append(
+            f"WARNING    no background known in {len(names)} cases ({_shown(names)}): intensities are "
             "scaled by the voxels that are not 0; strip the skull, or name a mask of the brain in a --table"
         )
     return "\n".join(lines)
@@ -82,8 +93,9 @@ def _mean_volume(reports: Sequence[CaseReport], number: int) -> float:
     return sum(volumes) / len(volumes) if volumes else 0.0
 
 
-def _incomplete(cases: Sequence[Case]) -> dict[str, int]:
-    missing = (", ".join(name for name in MODALITIES if name not in case.channel_order) for case in cases)
+def _incomplete(cases: Sequence[Case], reports: Sequence[CaseReport]) -> dict[str, int]:
+    there = ({*case.channel_order} - {*report.empty} for case, report in zip(cases, reports, strict=True))
+    missing = (", ".join(name for name in MODALITIES if name not in names) for names in there)
     return _count(names for names in missing if names)
 
 
@@ -93,3 +105,7 @@ def _count(values: Any) -> dict[str, int]:
 
 def _join(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name}: {count}" for name, count in counts.items())
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from .dagm_table import Case, match_files, read_table
 from .datalist import path_from, write_datalist
 from .faults import Fault, raise_faults, space_faults
 from .folds import assign_folds, fold_faults
+from .groups import join_twins
 from .plan import make_plan
 from .workers import count_workers, map_in_threads
 
@@ -83,8 +84,10 @@ def prepare(
             faults.append(str(Fault(first, "no picture is defective, so that nothing can be learned", "add some")))
         raise_faults(place.root, faults)
 
-        ids = [case.id for case in in_folds]
-        folds = assign_folds(ids, [report_of[id_].type for id_ in ids], num_folds, seed)
+        ids = [case.id for case in cases]  # those in folds come first
+        groups, twins = join_twins(ids, ids, [report_of[id_].content for id_ in ids], num_folds)
+        group_of = dict(zip(ids, groups, strict=True))
+        folds = assign_folds(groups[: len(in_folds)], [report_of[case.id].type for case in in_folds], num_folds, seed)
         about = {
             "name": f"DAGM 2007, class {class_id}",
             "description": DESCRIPTION,
@@ -97,12 +100,14 @@ def prepare(
             ),
         }
         training = [
-            _entry(place, case, report_of[case.id], output, fold) for case, fold in zip(in_folds, folds, strict=True)
+            _entry(place, case, report_of[case.id], group_of, output, fold)
+            for case, fold in zip(in_folds, folds, strict=True)
         ]
-        test = [_entry(place, case, report_of[case.id], output) for _, half in others for case in half]
+        test = [_entry(place, case, report_of[case.id], group_of, output) for _, half in others for case in half]
         written = write_datalist(part, output, about, num_folds, seed, training, test)
     reports_of_halves = {name: [report_of[case.id] for case in half] for name, half in halves.items()}
-    return {**summarise(class_id, reports_of_halves, folds, num_folds), "plan": about["plan"], **written}
+    more = {"twins": twins, "plan": about["plan"]}
+    return {**summarise(class_id, reports_of_halves, folds, num_folds), **more, **written}
 
 
 def _find_cases(
@@ -141,7 +146,9 @@ def _convert(place: Place, case: Case, read: Callable[[str], bytes], part: Path 
     return convert_case(case, read, label, image)
 
 
-def _entry(place: Place, case: Case, report: CaseReport, output: Path, fold: int | None = None) -> dict[str, Any]:
+def _entry(
+    place: Place, case: Case, report: CaseReport, group_of: Mapping[str, str], output: Path, fold: int | None = None
+) -> dict[str, Any]:
     """What ``datalist.json`` says of a case; one of ``test`` has no fold."""
     in_zip = place.root.is_file()
     return {
@@ -149,6 +156,6 @@ def _entry(place: Place, case: Case, report: CaseReport, output: Path, fold: int
         "image": f"images/{case.id}.png" if in_zip else path_from(output, place.root / case.picture.name),
         "label": f"labels/{case.id}.png",
         **({} if fold is None else {"fold": fold}),
-        "group": case.id,
+        "group": group_of[case.id],
         "type": report.type,
     }

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ..errors import UserError
 from .archive import read_member
+from .content import digest_of
 from .dagm_table import Case
 from .faults import Fault
 from .picture import read_label, read_picture
@@ -30,6 +31,7 @@ class CaseReport:
         is_defective: it has a label.
         size: height and width, in pixels; (0, 0) if the picture cannot be read.
         depth: type of the numbers, e.g. ``uint8``.
+        content: digest of the picture's pixels.
         area: of the mask, in pixels.
         widths: of the components of the mask, in pixels.
     """
@@ -38,6 +40,7 @@ class CaseReport:
     is_defective: bool
     size: tuple[int, int] = (0, 0)
     depth: str = ""
+    content: str = ""
     area: int = 0
     widths: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -64,6 +67,7 @@ def convert_case(
         picture_bytes = read_member(case.picture.name, read)
         picture = read_picture(case.picture.name, file=io.BytesIO(picture_bytes))
         report.size, report.depth = (picture.shape[0], picture.shape[1]), str(picture.dtype)
+        report.content = digest_of(picture)
         mask = np.zeros(report.size, np.uint8)
     except (Fault, UserError) as fault:
         report.faults.append(str(fault))

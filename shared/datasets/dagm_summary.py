@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .content import warn_of_much
 from .dagm_case import CaseReport
+from .groups import format_twins
 from .plan import describe_plan
 
 __all__ = ["format_summary", "summarise"]
@@ -43,6 +45,7 @@ def summarise(
         "sizes": dict(Counter(f"{report.size[0]}x{report.size[1]}" for report in reports).most_common()),
         "depths": dict(sorted(Counter(report.depth for report in reports).items())),
         "areas": {"min": min(areas), "median": statistics.median(areas), "max": max(areas)},
+        "foreground": sum(areas) / sum(report.size[0] * report.size[1] for report in reports),
         "deviations": {
             name: OFFICIAL[name][class_id - 1]
             for name, (_, bad) in counts.items()
@@ -72,6 +75,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     ]
     if len(halves) == 1:
         lines.append(f"note       there is only {in_folds}; nothing is set apart as test")
+    lines += warn_of_much(summary["foreground"])
+    lines += format_twins(summary["twins"])
     lines += [
         f"WARNING    {name} has {halves[name]['defective']} defective pictures, the official set {official}"
         for name, official in summary["deviations"].items()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import reprlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,12 +13,15 @@ from typing import Any
 
 from ..atomic import atomic_write_json
 from ..errors import UserError
+from ..json_file import read_json
 from .content import FOREGROUND, content_of
 from .validation import training_or_validation
+from .walk import in_words
 
 __all__ = ["PARTS", "path_from", "read_datalist", "select_cases", "write_datalist"]
 
 PARTS = ("training", "validation", "fold", "others", "test")
+SURROGATE = re.compile("[\ud800-\udfff]")  # of no text that a table could hold
 PATHS = ("image", "label", "mask")  # a mask tells what of the image counts; few data sets need one
 
 
@@ -36,12 +41,7 @@ def read_datalist(dataset_dir: str | Path) -> dict[str, Any]:
         raise UserError(
             f"dataset_dir: no datalist.json in {dataset_dir}; make one with `python -m shared prepare`, see its --help"
         )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))  # Notepad marks the byte order
-    except OSError as error:
-        raise UserError(f"{path}: cannot be opened ({error.strerror}); name a folder that you may read") from error
-    except ValueError as error:
-        raise UserError(f"{path}: no valid JSON ({error}); run `prepare` again or mend the file") from error
+    content = read_json(path, "run `prepare` again or mend the file")
     if not isinstance(content, dict) or not isinstance(content.get("training"), list):
         raise UserError(f'{path}: no list named "training" in it; run `prepare` again or mend the file')
     for name, kind, what in (("test", list, "a list"), ("labels", dict, "an object")):
@@ -71,7 +71,7 @@ def _check_case(case: Any, where: str, section: str, root: Path, seen: set[str])
     for key in (name for name in PATHS if name in case):
         files = [root / name for name in _names(case[key])]
         faults += [f"{where}: {file} does not exist" for file in files if not file.is_file()]
-        case[key] = [str(file) for file in files] if isinstance(case[key], list) else str(files[0])
+        case[key] = [in_words(file) for file in files] if isinstance(case[key], list) else in_words(files[0])
     return faults
 
 
@@ -85,6 +85,8 @@ def _form_fault(case: Any, wanted: Sequence[str]) -> str | None:
         several = isinstance(case[key], list) and case[key] and key == "image"
         if not all(isinstance(name, str) for name in (_names(case[key]) if several else [case[key]])):
             return f"{key} is {case[key]!r}, no text"
+    if lone := SURROGATE.search(json.dumps(case, ensure_ascii=False)):
+        return f"it holds {lone[0]!a}, which is half a letter and no text"
     if "fold" in wanted and (type(case["fold"]) is not int or case["fold"] < 0):
         return f"fold is {case['fold']!r}, not a whole number of 0 or more"
     return None
@@ -129,9 +131,9 @@ def select_cases(
         chosen = content["test"]
     else:
         folds = sorted({case["fold"] for case in cases})
-        if fold not in folds and fold != -1:
+        if type(fold) is not int or (fold not in folds and fold != -1):
             known = f"take one of {folds}, or -1 to hold none out"
-            raise UserError(f"fold: {fold} is not in {Path(dataset_dir) / 'datalist.json'}; {known}")
+            raise UserError(f"fold: {reprlib.repr(fold)} is not in {Path(dataset_dir) / 'datalist.json'}; {known}")
         chosen = [case for case in cases if (case["fold"] == fold) == (part == "fold")]
         if part in ("training", "validation"):
             chosen = training_or_validation(chosen, part)

@@ -17,7 +17,7 @@ from .dsb_source import DEEPEST, INNER_ZIP, WANTED, Case, find_cases, find_inner
 from .dsb_summary import format_summary, summarise
 from .faults import raise_faults, space_faults
 from .folds import REFERENCE_SEED, assign_folds, fold_faults, reference_split
-from .groups import read_groups
+from .groups import join_twins, public_groups, read_groups
 from .processes import map_in_processes
 from .workers import count_workers
 
@@ -52,7 +52,8 @@ def prepare(
     Args:
         source: ``stage1_train.zip``, the zip of the whole competition, or the unpacked folder.
         output: folder of the data set; must be new or empty.
-        groups: CSV file with the columns ``id`` and ``group``; by default each picture is its own group.
+        groups: CSV file with the columns ``id`` and ``group``; by default those of the public set, see
+            ``public_groups``. Pictures of one content are one group whatever it says.
         num_folds: number of folds, from 2 to the number of groups; by default 5.
         seed: of the folds; by default 0.
         num_workers: processes, at least 1; by default one per core.
@@ -88,7 +89,12 @@ def prepare(
         if not cases and not faults:
             raise UserError(f"source: no <id>/images/*.png in {source}; give {WANTED}")
         ids = [case.id for case in cases]
-        group_of, group_faults = read_groups(Path(groups), ids) if groups else ({id_: id_ for id_ in ids}, [])
+        unknown: list[str] = []
+        group_faults: list[str] = []
+        if groups:
+            group_of, group_faults = read_groups(Path(groups), ids)
+        else:
+            group_of, unknown = public_groups(ids)
         faults += group_faults + _space_faults(raw, cases, part)
         if ids and set(ids) <= set(group_of):
             faults += fold_faults([group_of[id_] for id_ in ids], num_folds)
@@ -99,28 +105,32 @@ def prepare(
         reports = _convert_all(raw, cases, None if faults else part, workers)
         raise_faults(source, [*faults, *(fault for report in reports for fault in report.faults)])
 
+        contents = [report.content for report in reports]
+        case_groups, twins = join_twins([group_of[id_] for id_ in ids], ids, contents, num_folds)
         if split == "reference":
             folds = reference_split(len(ids))
         else:
-            folds = assign_folds([group_of[id_] for id_ in ids], [report.type for report in reports], num_folds, seed)
+            folds = assign_folds(case_groups, [report.type for report in reports], num_folds, seed)
         training = [
             {
                 "id": case.id,
                 "image": _image_path(raw, case, output),
                 "label": f"labels/{case.id}.png",
                 "fold": fold,
-                "group": group_of[case.id],
+                "group": group,
                 "type": report.type,
             }
-            for case, report, fold in zip(cases, reports, folds, strict=True)
+            for case, report, fold, group in zip(cases, reports, folds, case_groups, strict=True)
         ]
         if raw != source:
             raw.unlink()
         written = write_datalist(part, output, ABOUT, num_folds, seed, training)
     return {
         **summarise(reports),
-        "groups": len({case["group"] for case in training}),
+        "groups": len(set(case_groups)),
         "extra_group_ids": len(set(group_of) - set(ids)),
+        "unknown": unknown,
+        "twins": twins,
         **written,
     }
 

@@ -14,9 +14,10 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from .archive import read_member
+from .content import digest_of
 from .dsb_source import Case
 from .faults import Fault
-from .stored_picture import BIT_DEPTH
+from .stored_picture import BIT_DEPTH, has_varying_alpha
 
 __all__ = ["CaseReport", "Nucleus", "convert_case", "merge_nuclei", "picture_type"]
 
@@ -36,12 +37,21 @@ class Nucleus(NamedTuple):
 
 @dataclass
 class CaseReport:
-    """What was found in one case. ``size`` is (height, width); ``vanished`` holds names of masks."""
+    """What was found in one case.
+
+    Args:
+        size: height and width, in pixels.
+        content: digest of the picture's pixels.
+        foreground: pixels of nuclei.
+        vanished: names of masks.
+    """
 
     id: str
     size: tuple[int, int] = UNKNOWN
     type: str = ""
+    content: str = ""
     nuclei: int = 0
+    foreground: int = 0
     overlap_pixels: int = 0
     vanished: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -66,6 +76,7 @@ def convert_case(
             picture = _decode(member.name, picture_bytes)
             if len(case.images) == 1:
                 report.size, report.type = (picture.height, picture.width), picture_type(picture)
+                report.content = digest_of(np.asarray(picture.convert("RGB")))
         except Fault as fault:
             report.faults.append(str(fault))
     nuclei, names = [], []
@@ -85,6 +96,7 @@ def convert_case(
     instances, report.overlap_pixels, vanished = merge_nuclei(report.size, nuclei)
     report.vanished = [names[i] for i in vanished]
     report.nuclei = len(nuclei) - len(vanished)
+    report.foreground = int(np.count_nonzero(instances))
     if label:
         Image.fromarray(instances).save(label)
     if image:
@@ -144,6 +156,9 @@ def _nucleus(name: str, picture: Image.Image, size: tuple[int, int]) -> Nucleus:
         wrong = f"mask is {found[0]}x{found[1]}, its picture {size[0]}x{size[1]} (height x width)"
         raise Fault(name, wrong, "replace the mask or the picture")
     grey = picture.convert("L")
+    least, most = grey.getextrema()
+    if least == most and has_varying_alpha(picture):
+        raise Fault(name, "mask of one colour, of which only the transparency varies", "store the nucleus as 255")
     box = grey.getbbox() or (0, 0, 0, 0)  # of what is not 0: all that can be above the threshold
     mask = np.asarray(grey.crop(box)) > THRESHOLD
     if not mask.any():

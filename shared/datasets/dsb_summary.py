@@ -7,9 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from .content import warn_of_much
 from .dsb_case import CaseReport
+from .groups import format_twins
 
 __all__ = ["format_summary", "summarise"]
+
+SHOWN = 5  # names
 
 
 def summarise(reports: Sequence[CaseReport]) -> dict[str, Any]:
@@ -26,6 +30,8 @@ def summarise(reports: Sequence[CaseReport]) -> dict[str, Any]:
             "median": statistics.median(counts),
             "max": max(counts),
         },
+        "foreground": sum(report.foreground for report in reports)
+        / sum(report.size[0] * report.size[1] for report in reports),
         "overlap_pixels": sum(report.overlap_pixels for report in reports),
         "overlap_pictures": sum(report.overlap_pixels > 0 for report in reports),
         "vanished": [name for report in reports for name in report.vanished],
@@ -49,6 +55,14 @@ def format_summary(summary: dict[str, Any]) -> str:
     ]
     if summary["extra_group_ids"]:
         lines.append(f"note       the groups file has {summary['extra_group_ids']} ids more than the data; left out")
+    if unknown := summary["unknown"]:
+        lines.append(
+            f"note       {len(unknown)} pictures are not in the table of the public set's groups and stand alone; if "
+            f"some are tiles of one picture, give --groups: {', '.join(unknown[:SHOWN])}"
+            + (", ..." if len(unknown) > SHOWN else "")
+        )
+    lines += warn_of_much(summary["foreground"])
+    lines += format_twins(summary["twins"])
     if vanished:
         lines.append(f"WARNING    {len(vanished)} nuclei vanished, wholly covered by smaller ones or by an equal mask:")
         lines += [f"           {name}" for name in vanished]

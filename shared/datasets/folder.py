@@ -16,7 +16,7 @@ from .folder_masks import KINDS, find_kind
 from .folder_pairs import find_pairs
 from .folder_summary import format_summary, summarise
 from .folds import assign_folds, fold_faults
-from .groups import read_groups
+from .groups import join_twins, read_groups
 from .plan import make_plan
 from .workers import count_workers, map_in_threads
 
@@ -55,7 +55,8 @@ def prepare(
         output: folder of the data set; must be new or empty.
         num_folds: number of folds, from 2 to the number of groups.
         seed: of the folds.
-        groups: CSV file with the columns ``id`` and ``group``; by default each picture is its own group.
+        groups: CSV file with the columns ``id`` and ``group``; by default each picture is its own group. Pictures of
+            one content are one group whatever it says.
         missing: a picture without a mask is an ``error``, or ``empty``: there is nothing to find in it.
         threshold: values above it are foreground, for binary masks.
         kind: ``auto``, ``binary``, ``instances`` or ``classes``.
@@ -93,7 +94,8 @@ def prepare(
         if all(report.is_empty for report in reports):
             raise UserError(f"masks: no mask in {masks} has any foreground; give others, or another --threshold")
 
-        case_groups = [group_of[id_] for id_ in ids]
+        contents = [report.content for report in reports]
+        case_groups, twins = join_twins([group_of[id_] for id_ in ids], ids, contents, num_folds)
         strata = [(content_of(report.type), report.type) for report in reports]
         folds = assign_folds(case_groups, strata, num_folds, seed)
         training = [
@@ -127,6 +129,7 @@ def prepare(
         "plan": about.get("plan"),
         "groups": len(set(case_groups)),
         "extra_group_ids": len(set(group_of) - set(ids)),
+        "twins": twins,
         **written,
     }
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError
+from .content import digest_of
 from .faults import Fault
 from .folder_masks import Mask, merge_classes, number_instances, read_mask, to_foreground
 from .folder_pairs import Pair
@@ -27,6 +28,7 @@ class CaseReport:
         size: height and width, in pixels.
         colour: red, green and blue differ somewhere.
         depth: type of the numbers, e.g. ``uint8``.
+        content: digest of the picture's pixels.
         masks: by the name of the class, or under "" where there is one mask.
         objects: instances in the label map, for the kind ``instances``.
         pixels: of each class in the label map, 0 is background; instances are of one class.
@@ -38,6 +40,7 @@ class CaseReport:
     size: tuple[int, int] = (0, 0)
     colour: bool = False
     depth: str = ""
+    content: str = ""
     masks: dict[str, Mask] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
@@ -64,6 +67,7 @@ def examine_case(pair: Pair) -> CaseReport:
     try:
         picture = read_picture(pair.picture)
         report.size, report.depth = (picture.shape[0], picture.shape[1]), str(picture.dtype)
+        report.content = digest_of(picture)
         report.colour = bool((picture != picture[..., :1]).any())
     except UserError as error:
         report.faults.append(str(error))

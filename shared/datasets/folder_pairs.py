@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,9 @@ from .walk import walk_folder
 
 __all__ = ["MASK_ENDINGS", "Pair", "Pairs", "find_pairs"]
 
-MASK_ENDINGS = ("_mask", "_masks", "_label", "_labels", "_seg", "_segmentation", "_gt")
+MASK_ENDINGS = ("mask", "masks", "label", "labels", "seg", "segmentation", "gt", "cp_masks", "0000")
+ORPHAN = f"add it, delete the mask, or give it the picture's name and _ with {', '.join(MASK_ENDINGS)}, or nothing"
+ENDING = re.compile(rf"[_\-. ](?:{'|'.join(MASK_ENDINGS)})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ def find_pairs(images: Path, masks: Path, missing: str = "error", output: Path |
     """Match the pictures of one folder with the masks of another, sub-folders included.
 
     A picture's id is its path below ``images`` without the suffix, e.g. ``day1/a``. Its mask has the same path below
-    ``masks``, with any suffix, and may end in one of ``MASK_ENDINGS``: ``day1/a_mask.png``.
+    ``masks``, with any suffix, and may end in one of ``MASK_ENDINGS`` after ``_``, ``-``, a dot or a space:
+    ``day1/a_mask.png``.
 
     Where ``masks`` holds sub-folders only, and none of them is also a sub-folder of ``images``, each is a class: its
     masks have the path ``<class>/<id>``. A picture without a mask in the folder of a class has nothing of that class.
@@ -81,9 +85,7 @@ def find_pairs(images: Path, masks: Path, missing: str = "error", output: Path |
         class_, id_ = name.split("/", 1) if found.classes else ("", name)
         id_ = _without_ending(id_, pictures)
         if id_ not in pictures:
-            found.faults.append(
-                str(Fault(file, f"a mask without a picture {images / id_}.*", "add it or delete the mask"))
-            )
+            found.faults.append(str(Fault(file, f"a mask without a picture {images / id_}.*", ORPHAN)))
         elif other := masks_of[id_].get(class_):
             found.faults.append(str(Fault(file, f"a second mask for the picture of {other}", "keep one of the two")))
         else:
@@ -104,7 +106,7 @@ def _by_id(root: Path, leave_out: Sequence[Path], found: Pairs) -> dict[str, Pat
     there = [folder / name for folder, _, names in walk_folder(root) for name in names]
     for file in sorted(there, key=lambda file: [normalize("NFC", part) for part in file.parts]):
         inside = file.relative_to(root)
-        if not file.is_file() or any(part.startswith(".") for part in inside.parts):
+        if any(part.startswith(".") for part in inside.parts):
             continue
         if any(folder in file.parents for folder in leave_out if folder not in root.parents):
             continue
@@ -127,8 +129,5 @@ def _classes(images: Path, masks: dict[str, Path]) -> list[str]:
 
 
 def _without_ending(name: str, pictures: dict[str, Path]) -> str:
-    if name not in pictures:
-        for ending in MASK_ENDINGS:
-            if name.lower().endswith(ending):
-                return name[: -len(ending)]
-    return name
+    """The picture's name that the name of a mask begins with."""
+    return name if name in pictures else ENDING.sub("", name)

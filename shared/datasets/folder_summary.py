@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .content import warn_of_much
 from .folder_case import CaseReport
 from .folder_pairs import Pairs
+from .groups import format_twins
 from .plan import describe_plan
 
 __all__ = ["format_summary", "summarise"]
@@ -69,6 +71,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     lines.append(f"written    {summary['bytes'] / 1e6:.1f} MB, {summary['datalist']}")
     if summary["extra_group_ids"]:
         lines.append(f"note       the groups file has {summary['extra_group_ids']} ids more than the data; left out")
+    lines += warn_of_much(1 - summary["labels"]["background"]["share"])
+    lines += format_twins(summary["twins"])
     if ignored := summary["ignored"]:
         names = ", ".join(ignored[:SHOWN]) + (", ..." if len(ignored) > SHOWN else "")
         lines.append(f"note       {len(ignored)} files are no pictures by their suffix; left out: {names}")

@@ -12,7 +12,7 @@ from ..tables import read_table
 from .datalist import read_datalist
 from .faults import encoding_faults, raise_faults, twins
 from .picture import PICTURE_SUFFIXES
-from .walk import is_result, is_run, walk_folder
+from .walk import in_words, is_result, is_run, walk_folder
 
 __all__ = ["finished_names", "list_pictures"]
 
@@ -62,7 +62,7 @@ def list_pictures(dataset_dir: str | Path, output_dir: str | Path, skip_existing
     if done:
         logging.getLogger(__name__).info("%d of %d pictures are done already", len(done), len(files))
     return [
-        {"id": name, "image": str(file), "file": str(file)}
+        {"id": name, "image": in_words(file), "file": str(file)}
         for name, file in zip(names, files, strict=True)
         if file.relative_to(root).as_posix() not in done
     ]
@@ -84,7 +84,7 @@ def _pictures_below(root: Path, output: Path) -> list[Path]:
     for folder, subfolders, names in walk_folder(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         files = [folder / name for name in names if not name.startswith(".")]
-        files = [file for file in files if file.is_file() and not is_result(file, output, root)]
+        files = [file for file in files if not is_result(file, output, root)]
         if files and folder != root and is_run(names):
             runs.append(folder)
             subfolders.clear()

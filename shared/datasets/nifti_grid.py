@@ -10,6 +10,8 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
+from .faults import Fault
+from .files import open_file
 from .volume import GZIP
 
 __all__ = ["nifti_on_grid", "read_header"]
@@ -26,14 +28,14 @@ def read_header(path: str | Path) -> nib.Nifti1Header | None:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             is_packed = file.read(len(GZIP)) == GZIP
-        with gzip.open(path) if is_packed else path.open("rb") as file:
-            start = file.read(nib.Nifti2Header.sizeof_hdr)
+            file.seek(0)
+            start = (gzip.GzipFile(fileobj=file) if is_packed else file).read(nib.Nifti2Header.sizeof_hdr)
         for kind in (nib.Nifti1Header, nib.Nifti2Header):
             if kind.may_contain_header(start):
                 return kind(start[: kind.sizeof_hdr])
-    except (OSError, EOFError, zlib.error, HeaderDataError):
+    except (Fault, OSError, EOFError, zlib.error, HeaderDataError):
         return None
     return None
 

@@ -14,6 +14,7 @@ from monai.utils import MetaKeys
 
 from ..errors import UserError
 from .faults import Fault, mistake, refuse_huge
+from .files import open_file
 from .stored_picture import OPENERS, StoredPicture, read_stored, upright
 from .stored_tiff import TIFF_SIGNATURES, read_stored_tiff
 
@@ -33,6 +34,8 @@ PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")  # in any 
 MAX_PIXELS = 16_384 * 16_384
 LUMA = (0.299, 0.587, 0.114)
 STRIP = 256  # rows
+INVERTED = np.arange(255, -1, -1, dtype=np.uint8)  # ImageJ's look-up table for masks that are shown black on white
+DARK, BRIGHT = 64, 128  # of the brightest colour: what is taken for black, and what is surely not
 
 
 def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS, file: BinaryIO | None = None) -> np.ndarray:
@@ -78,8 +81,9 @@ def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS, file: BinaryIO 
 def read_label(path: str | Path, max_pixels: int = MAX_PIXELS, file: BinaryIO | None = None) -> np.ndarray:
     """Read a map of classes or instances: upright, and the numbers as they are stored whatever colours they stand for.
 
-    Of a palette the indices count, of 1-bit files 0 and 1. RGB is read where red, green and blue are equal. Alpha is
-    dropped.
+    Of a palette the indices count, of 1-bit files 0 and 1; but where a palette has bright at 0 and black at another
+    number, as programs make it that reduce the colours of a mask, what is seen counts if all is grey, unless it is the
+    whole inverted ramp of ImageJ. RGB is read where red, green and blue are equal. Alpha is dropped.
 
     Args:
         path: the file. Its content counts, not its suffix.
@@ -90,15 +94,36 @@ def read_label(path: str | Path, max_pixels: int = MAX_PIXELS, file: BinaryIO | 
         (H, W) of uint8, uint16 or int32; int8 becomes uint8, int16 uint16, whole numbers of other types int32.
 
     Raises:
-        UserError: the file cannot be read, or holds colours or numbers that are negative, broken or too large; the
-            message tells what to do.
+        UserError: the file cannot be read, or holds colours or numbers that are negative, broken or too large, or its
+            transparency alone says anything, or its palette contradicts its numbers; the message tells what to do.
     """
     path = Path(path)
     stored = _read(path, max_pixels, file)
     values = stored.values
     if (values != values[..., :1]).any():
         raise mistake(path, "a label map in colours", "save the numbers of the classes or instances as grey values")
-    return upright(_as_label_type(path, values[..., 0]), stored.orientation)
+    if stored.varying_alpha and not np.ptp(values):
+        wrong = "a label map of one colour, of which only the transparency varies"
+        raise mistake(path, wrong, "save what is transparent as 0 and the rest as grey values, without transparency")
+    values = values[..., 0]
+    if stored.palette is not None:
+        values = _as_seen(path, values, stored.palette)
+    return upright(_as_label_type(path, values), stored.orientation)
+
+
+def _as_seen(path: Path, values: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """The numbers of a label map, or its grey values where a palette shows the number 0 bright and another black."""
+    used = np.unique(values)
+    if used[-1] >= len(palette) or np.array_equal(palette, np.repeat(INVERTED[:, None], 3, axis=1)):
+        return values
+    colours = palette[used]
+    black = used[colours.max(axis=1) < DARK]
+    if used[0] != 0 or palette[0].max() < BRIGHT or not len(black):
+        return values
+    if len(used) == 2 and (colours == colours[:, :1]).all():
+        return np.where(palette[:, 0][values] < DARK, 0, 255).astype(np.uint8)
+    wrong = f"a palette in which the number 0, background, is bright and {black[0]} is black"
+    raise mistake(path, wrong, "save the numbers as grey values without a palette, 0 for the background")
 
 
 def to_channels(array: np.ndarray, channels: int) -> np.ndarray:
@@ -207,7 +232,7 @@ def _meta(array: np.ndarray, channel_dim: float) -> dict[str, Any]:
 
 def _read(path: Path, max_pixels: int, given: BinaryIO | None) -> StoredPicture:
     try:
-        with nullcontext(given) if given else path.open("rb") as file:
+        with nullcontext(given) if given else open_file(path) as file:
             start = file.read(8)
             opener = next((opener for signature, opener in OPENERS.items() if start.startswith(signature)), None)
             if opener:
@@ -218,8 +243,8 @@ def _read(path: Path, max_pixels: int, given: BinaryIO | None) -> StoredPicture:
         raise UserError(str(fault)) from fault
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         raise mistake(path, f"cannot be opened ({error.strerror})", "name a file that you may read") from error
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise mistake(path, "takes more memory than is free", "cut it into tiles or make it smaller") from error
     except Exception as error:  # Pillow and tifffile raise two dozen types for a damaged file
         detail = f"{error}" or type(error).__name__
         raise mistake(path, f"damaged or unsupported ({detail})", "copy it again, or save it anew as PNG") from error

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -13,6 +17,8 @@ from tqdm import tqdm
 from ..errors import UserError
 
 __all__ = ["map_in_processes"]
+
+SECONDS_BETWEEN_LOOKS = 0.2
 
 
 def map_in_processes(
@@ -48,8 +54,8 @@ def map_in_processes(
                 results[number] = function(*job)
                 bar.update(sizes[number])
             return results
-        # Ctrl-C reaches every process of the terminal: the workers end at once, and this one tidies up.
-        pool = ProcessPoolExecutor(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL))
+        others = multiprocessing.active_children()
+        pool = ProcessPoolExecutor(workers, initializer=_begin)
         try:
             numbers = {pool.submit(function, *job): number for number, job in enumerate(jobs)}
             for future in as_completed(numbers):
@@ -59,5 +65,26 @@ def map_in_processes(
             return results
         except BrokenProcessPool as error:
             raise UserError("num_workers: a worker was killed, perhaps for want of memory; give fewer") from error
+        except (KeyboardInterrupt, SystemExit):  # else the shutdown would wait for what they are at
+            for worker in multiprocessing.active_children():
+                if worker not in others:
+                    worker.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """Make a worker end with the process that it works for, even if that is killed.
+
+    Ctrl-C reaches every process of the terminal: the workers end at once, and the first one tidies up.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:  # the pipes of multiprocessing tell nothing, since workers inherit their other ends
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    os._exit(1)

@@ -10,11 +10,13 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from .faults import Fault
+from .files import check_promise
 
 __all__ = [
     "BIT_DEPTH",
@@ -24,6 +26,7 @@ __all__ = [
     "decode",
     "decode_16_bits",
     "decode_as",
+    "has_varying_alpha",
     "layout_of",
     "read_stored",
     "upright",
@@ -36,6 +39,7 @@ OPENERS: dict[bytes, type[ImageFile]] = {
     b"\xff\xd8\xff": JpegImageFile,
     b"BM": BmpImageFile,
 }
+DECODED = 8  # bytes of a pixel: Pillow's four, and as many again as an array
 BIT_DEPTH = 24  # place of this byte in a PNG: signature, then the chunk IHDR
 
 # What turns a picture upright, by its orientation in EXIF and TIFF.
@@ -60,6 +64,7 @@ class StoredPicture:
         palette: (N, 3) uint8, the colour that each value stands for.
         zero_is_white: the largest value is black.
         orientation: 1 to 8 as in EXIF; 1 is upright.
+        varying_alpha: transparency, which ``values`` are without, is not the same throughout.
     """
 
     values: np.ndarray
@@ -67,6 +72,15 @@ class StoredPicture:
     palette: np.ndarray | None = None
     zero_is_white: bool = False
     orientation: int = 1
+    varying_alpha: bool = False
+
+
+def has_varying_alpha(image: Image) -> bool:
+    """Whether parts of a picture are more transparent than others."""
+    if not image.has_transparency_data:
+        return False
+    least, most = image.convert("RGBA").getchannel("A").getextrema()
+    return least != most
 
 
 def read_stored(path: Path, file: BinaryIO, opener: type[ImageFile], max_pixels: int) -> StoredPicture:
@@ -83,6 +97,7 @@ def read_stored(path: Path, file: BinaryIO, opener: type[ImageFile], max_pixels:
     """
     image = _open(opener, file)
     check_size(path, image.height, image.width, max_pixels)
+    check_promise(path, 0, image.height * image.width * DECODED)
     if (frames := getattr(image, "n_frames", 1)) > 1:
         raise Fault(path, f"an animation of {frames} pictures", "save the one that is meant as a file of its own")
     bits = 8
@@ -97,7 +112,13 @@ def read_stored(path: Path, file: BinaryIO, opener: type[ImageFile], max_pixels:
         if image.mode == "P":
             palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     bits = 1 if image.mode == "1" else bits
-    return StoredPicture(values, bits, palette, orientation=image.getexif().get(ExifTags.Base.Orientation, 1))
+    return StoredPicture(
+        values,
+        bits,
+        palette,
+        orientation=image.getexif().get(ExifTags.Base.Orientation, 1),
+        varying_alpha=bits <= 8 and has_varying_alpha(image),
+    )
 
 
 def check_size(path: Path, height: int, width: int, max_pixels: int) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +25,7 @@ from tifffile import (
 )
 
 from .faults import Fault
+from .files import PACKED, check_promise
 from .stored_picture import StoredPicture, check_size, decode, decode_16_bits, decode_as, layout_of
 
 __all__ = ["TIFF_SIGNATURES", "read_stored_tiff"]
@@ -30,6 +34,8 @@ TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 274  # tag
 AXES = ("YX", "YXS", "YXC", "SYX", "CYX")  # S: samples of a pixel, C: channels
 DECODED_BY_TIFFFILE = (COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.PACKBITS)
+DEFLATE = (COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE)
+SLACK = 2  # times the pixels of a strip or tile: no more are unpacked
 CONVERTED_BY_PILLOW = (PHOTOMETRIC.SEPARATED, PHOTOMETRIC.YCBCR)
 PLAIN = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB, PHOTOMETRIC.PALETTE)
 PLAIN_REMEDY = "save it as grey or RGB of 8 or 16 bits, uncompressed or with Deflate"
@@ -57,6 +63,8 @@ def read_stored_tiff(path: Path, file: BinaryIO, max_pixels: int) -> StoredPictu
             raise Fault(path, "a TIFF without a picture, perhaps truncated", "copy it again")
         page = pages[0]
         check_size(path, page.imagelength, page.imagewidth, max_pixels)
+        check_size(path, page.tilelength, page.tilewidth, max_pixels)
+        _check_strips(path, file, pages)
         source: TiffPage | TiffPageSeries = page
         described = 1
         if len(pages) > 1 or page.is_imagej or page.is_shaped:  # only the description tells planes from channels
@@ -74,18 +82,35 @@ def read_stored_tiff(path: Path, file: BinaryIO, max_pixels: int) -> StoredPictu
             values = source.asarray().reshape(tuple(layout.values()))
             values = np.moveaxis(values, 0, -1) if axes in ("SYX", "CYX") else values
             values = values.reshape(page.imagelength, page.imagewidth, -1)
+            varying_alpha = has_alpha and bool(np.ptp(values[..., -1]))
             values = values[..., :-1] if has_alpha else values
             orientation = page.tags.valueof(ORIENTATION, default=1)
         else:
             values = np.concatenate([_decode_with_pillow(path, file, page) for page in pages], axis=-1)
             orientation = 1  # Pillow has turned it upright
+            varying_alpha = False
         return StoredPicture(
             values=values.astype(np.uint8) if values.dtype == bool else values,
             bits=page.bitspersample,
             palette=_palette(page),
             zero_is_white=page.photometric == PHOTOMETRIC.MINISWHITE,
             orientation=orientation,
+            varying_alpha=varying_alpha,
         )
+
+
+def _check_strips(path: Path, file: BinaryIO, pages: Sequence[TiffPage]) -> None:
+    """Refuse what its header promises too much of, or a strip that would become more than its header says."""
+    promised, page = sum(page.nbytes for page in pages), pages[0]
+    held = file.seek(0, os.SEEK_END) * PACKED if _tifffile_decodes(page) else None
+    check_promise(path, promised, 2 * promised, held)
+    for page in pages:
+        most = SLACK * math.prod(page.chunks) * max(1, page.bitspersample // 8)
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+            if page.compression in DEFLATE and count * PACKED > most:
+                file.seek(offset)
+                if len(zlib.decompressobj().decompress(file.read(count), most + 1)) > most:
+                    raise Fault(path, "a part that is larger than its header says", "save it anew")
 
 
 def _check_channels(path: Path, page: TiffPage, channels: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from monai.data import Dataset
 
-from ..errors import user_error_behind
+from ..errors import UserError, is_out_of_memory, user_error_behind
 
 __all__ = ["TolerantDataset"]
 
@@ -17,10 +17,11 @@ class TolerantDataset(Dataset):
     """MONAI's ``Dataset`` whose unreadable items travel on with an ``error`` instead of ending the run.
 
     Such an item has an empty image of one pixel or voxel under ``image_key`` and under every name in ``copies``; each
-    other item has ``error`` empty. Only mistakes of the data (``UserError``) are passed on this way.
+    other item has ``error`` empty. Only mistakes of the data (``UserError``), and what takes more memory than
+    there is, are passed on this way.
 
     Args:
-        data: cases.
+        data: cases, each with its ``file``.
         transform: what reads and prepares them.
         image_key: key of the image.
         copies: keys under which the transform leaves further tensors.
@@ -46,6 +47,8 @@ class TolerantDataset(Dataset):
             return super()._transform(index) | {"error": ""}
         except Exception as error:
             cause = user_error_behind(error)
+            if cause is None and is_out_of_memory(error):
+                cause = UserError(f"{self.data[index]['file']}: takes more memory than is free; make it smaller")
             if cause is None:
                 raise
             return self.data[index] | {key: torch.zeros(self.shape) for key in self.keys} | {"error": str(cause)}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import math
+import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +15,8 @@ from monai.data import ITKReader
 from monai.utils import MetaKeys
 
 from ..errors import UserError
-from .faults import mistake, refuse_huge
+from .faults import Fault, mistake, refuse_huge
+from .files import PACKED, check_promise, open_file
 
 __all__ = ["VOLUME_SUFFIXES", "Volume", "grid_difference", "read_volume", "without_suffix"]
 
@@ -21,6 +25,10 @@ VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, ".mha", ".nrrd")  # found in any case
 GZIP = b"\x1f\x8b"
 OTHER_UNITS = {1: "metres", 3: "micrometres"}  # NIfTI's codes; 2 is mm, and 0 tells nothing
 SIDES = (0.05, 50.0)  # mm: finer or coarser than any scan of a head, so that the header must be wrong
+PADDING = 2**20  # bytes: no more follow the voxels of a sound NIfTI
+HEADER = 2**16  # bytes: the header of a MetaImage or NRRD is shorter
+LOCAL = re.compile(rb"^ElementDataFile\s*=\s*LOCAL\s*$|\r?\n\r?\n", re.IGNORECASE | re.MULTILINE)  # ends it
+DETACHED = re.compile(rb"^\s*(ElementDataFile\s*=(?!\s*LOCAL\s*$)|data ?file\s*:)", re.IGNORECASE | re.MULTILINE)
 TOLERANCE = 0.1  # voxels: headers are rounded, and nothing is seen of less
 
 
@@ -58,13 +66,17 @@ def read_volume(path: str | Path) -> Volume:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             is_empty = not file.read(1)
         if is_empty:
             raise mistake(path, "an empty file", "copy it again")
         values, affine = _read_nifti(path) if _suffix(path) in NIFTI_SUFFIXES else _read_itk(path)
-    except (UserError, MemoryError):
+    except UserError:
         raise
+    except Fault as fault:
+        raise UserError(str(fault)) from fault
+    except MemoryError as error:
+        raise mistake(path, "takes more memory than is free", "resample it to larger voxels") from error
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         raise mistake(path, f"cannot be opened ({error.strerror})", "name a file that you may read") from error
     except Exception as error:  # nibabel, ITK, gzip and zlib raise a dozen types for a damaged file
@@ -110,12 +122,26 @@ def _suffix(path: Path) -> str:
 
 
 def _read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    data = path.read_bytes()
-    if data.startswith(GZIP):
-        data = gzip.decompress(data)
-    kinds = [kind for kind in (nib.Nifti1Image, nib.Nifti2Image) if kind.header_class.may_contain_header(data[:540])]
-    if not kinds:
-        raise mistake(path, "not a NIfTI file", "convert it, or give it its true suffix")
+    with open_file(path) as file:
+        is_packed = file.read(len(GZIP)) == GZIP
+        held = os.fstat(file.fileno()).st_size * (PACKED if is_packed else 1)
+        file.seek(0)
+        stream = gzip.GzipFile(fileobj=file) if is_packed else file
+        start = stream.read(nib.Nifti2Header.sizeof_hdr)
+        kinds = [kind for kind in (nib.Nifti1Image, nib.Nifti2Image) if kind.header_class.may_contain_header(start)]
+        if not kinds:
+            raise mistake(path, "not a NIfTI file", "convert it, or give it its true suffix")
+        header = kinds[0].header_class(start[: kinds[0].header_class.sizeof_hdr])
+        voxels, size = math.prod(max(side, 0) for side in header.get_data_shape()), header.get_data_dtype().itemsize
+        needed = max(header.get_data_offset(), 0) + voxels * size
+        check_promise(path, needed, needed + voxels * (size + np.dtype(np.float64).itemsize), held)
+        stream.seek(0)
+        data = stream.read(needed)
+        if len(data) < needed:
+            check_promise(path, needed, 0, len(data))
+        if len(stream.read(PADDING + 1)) > PADDING:  # to the end, where the checksum is
+            wrong = f"goes on behind the {needed:,} bytes that its header promises"
+            raise mistake(path, wrong, "copy it again, or correct its header")
     image = kinds[0].from_bytes(data)
     unit = int(image.header["xyzt_units"]) % 8
     if unit in OTHER_UNITS:
@@ -129,6 +155,22 @@ def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise mistake(path, f"none of {', '.join(VOLUME_SUFFIXES)}", "convert it to one of these")
     if not path.name.endswith(VOLUME_SUFFIXES):
         raise mistake(path, "a suffix in capitals, which ITK does not know", "rename it with small letters")
+    with open_file(path) as file:
+        start, length = file.read(HEADER), os.fstat(file.fileno()).st_size
+    end = LOCAL.search(start)
+    if DETACHED.search(start, 0, end.end() if end else len(start)):
+        raise mistake(path, "a header whose voxels lie in another file", "save both in one file")
+    if not end:
+        raise mistake(path, "damaged or unsupported (its header has no end)", "copy it again, or save it as .nii.gz")
+    import itk  # noqa: PLC0415 - a second, and only where such a file is read
+
+    header = itk.ImageIOFactory.CreateImageIO(str(path), itk.CommonEnums.IOFileMode_ReadMode)
+    if header is None:
+        raise mistake(path, "damaged or unsupported (ITK does not know it)", "copy it again, or save it as .nii.gz")
+    header.SetFileName(str(path))
+    header.ReadImageInformation()
+    promised = header.GetImageSizeInBytes()
+    check_promise(path, promised, 2 * promised, length * PACKED)
     reader = ITKReader()
     values, meta = reader.get_data(reader.read(str(path)))
     return values, np.asarray(meta[MetaKeys.AFFINE], np.float64)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UserError
 
-__all__ = ["is_result", "is_run", "walk_folder"]
+__all__ = ["in_words", "is_result", "is_run", "walk_folder"]
 
 WRITTEN = frozenset({"findings.csv", "model.pt", "curves.csv", "summary.json"})  # by a run, beside its run.json
 
@@ -35,9 +35,20 @@ def walk_folder(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
         yield here, subfolders, sorted(files)
 
 
+def in_words(path: Path) -> str:
+    """A path as a text; in full if it begins with a ``~``, behind which MONAI would look for somebody's home.
+
+    Example:
+        >>> in_words(Path("a.png")), in_words(Path("~a.png")).endswith("/~a.png")
+        ('a.png', True)
+    """
+    return str(path.absolute() if str(path).startswith("~") else path)
+
+
 def is_result(file: Path, output: Path, root: Path) -> bool:
     """Whether a file below ``root`` lies in the folder of the results (resolved), unless that holds all of ``root``."""
-    return output in file.resolve().parents and output not in root.resolve().parents
+    place, top = (Path(os.path.realpath(path)) for path in (file, root))  # a link to itself has no place to resolve
+    return output in place.parents and output not in top.parents
 
 
 def is_run(files: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..errors import UserError
+from ..machine import most_workers
 
 __all__ = ["count_workers", "map_in_threads"]
 
@@ -18,11 +19,13 @@ def count_workers(num_workers: int | None) -> int:
     """Number of workers that an option asks for: by default one per core.
 
     Raises:
-        UserError: it is less than 1.
+        UserError: it is less than 1, or more than a machine can bear.
     """
     workers = (os.cpu_count() or 1) if num_workers is None else num_workers
     if workers < 1:
         raise UserError(f"num_workers: {workers} is too few; give 1 or more")
+    if workers > (most := most_workers()):
+        raise UserError(f"num_workers: {workers} is too many for this machine; give {most} or fewer")
     return workers
 
 

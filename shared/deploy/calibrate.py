@@ -15,6 +15,7 @@ from monai.bundle import ConfigParser
 from ..atomic import atomic_folder, atomic_write_json, atomic_write_table
 from ..atomic_save import atomic_save
 from ..errors import UserError
+from ..json_file import read_json
 from ..runs.record import sha256_of
 from .calibration_report import COLUMNS, calibration_facts, calibration_lines, curve_rows
 from .cost_figure import draw_cost
@@ -122,7 +123,7 @@ def read_calibration(run: TrainedRun) -> float | None:
     if not path.is_file():
         return None
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = read_json(path)
         threshold, digest = float(facts["threshold"]), facts["model_sha256"]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: no calibration can be read from it ({error}); {remedy}") from error

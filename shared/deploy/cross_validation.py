@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import atomic_write_table
-from ..errors import UserError
+from ..errors import UserError, in_short
+from ..json_file import read_json
 from ..tables import six_digits
 
 __all__ = ["summarise_folds"]
@@ -59,12 +59,13 @@ def _read(runs: str) -> dict[int, dict[str, Any]]:
     folds: dict[int, tuple[Path, dict[str, Any]]] = {}
     for file in files:
         try:
-            summary = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
+            summary = read_json(file)
+        except UserError as error:
             raise UserError(
-                f"runs: {file} is no whole JSON ({error}); score that run again, or leave it out"
+                f"runs: {file} is no whole JSON ({in_short(error)}); score that run again, or leave it out"
             ) from error
-        if summary.get("split") != "fold" or not {"fold", "cases", "undefined"} <= summary.keys():
+        is_whole = isinstance(summary, dict) and {"fold", "cases", "undefined"} <= summary.keys()
+        if not is_whole or summary.get("split") != "fold":
             raise UserError(f"runs: {file} is not the score of a fold held out; leave it out")
         other, _ = folds.setdefault(summary["fold"], (file, summary))
         if other != file:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..atomic import atomic_path
 from ..errors import UserError
+from ..staged import complete_release
 from .knob import set_knob
 from .vendored import names_below, package_files, package_name, renamed
 
@@ -53,6 +54,7 @@ def pack_bundle(bundle: str | Path, output: str | Path = "dist", overwrite: bool
         raise UserError(f"output: {output} is to be a folder; the archive in it will be {bundle.name}.zip")
     if missing := [name for name in REQUIRED if not (bundle / name).is_file()]:
         raise UserError(f"bundle: {bundle} has no {', '.join(missing)}; name a bundle that is complete")
+    complete_release(bundle)
     try:
         metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
         version, packages = metadata["version"], _requirements(metadata)

@@ -14,12 +14,13 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
-from ..atomic import atomic_path, atomic_write_json, atomic_write_text
+from ..atomic import atomic_write_json, atomic_write_text, part_name, remove_parts
 from ..atomic_save import atomic_save
 from ..errors import UserError
 from ..networks import definition_of
 from ..runs import Weights, describe, load_networks
 from ..runs.origin import WORKPLACE
+from ..staged import JOURNAL, complete_release, replace_together
 from .calibrate import read_calibration
 from .card import read_card
 from .knob import set_knob
@@ -74,7 +75,8 @@ def release_run(
     fold that the run held out, and writes what came out to ``results/<bundle>/shipped``, to ``metadata.json`` (figures,
     version, changelog) and between the marks of the model card ``docs/README.md``, see ``Card``. The file tells the
     network of the run and its knobs, and its threshold, with the curve if it has been calibrated; ``train.json`` and
-    ``inference.json`` follow where they say something else, and nothing else in them changes.
+    ``inference.json`` follow where they say something else, and nothing else in them changes. All of it becomes new
+    together: what a process that is killed has left to do, the next start with the bundle does.
 
     Args:
         run: folder of a finished training.
@@ -92,6 +94,7 @@ def release_run(
     """
     trained = read_run(run)
     run, _, config, bundle = trained
+    _tidy(bundle, Path(results) / bundle.resolve().name)
     configs = bundle / "configs"
     metadata_file, card_file = configs / "metadata.json", bundle / "docs" / "README.md"
     metadata = json.loads(metadata_file.read_text(encoding="utf-8"))
@@ -124,26 +127,37 @@ def release_run(
         changelog = {version: f"weights trained with {held_out}: {told}"} | {
             earlier: text for earlier, text in metadata.get("changelog", {}).items() if earlier != version
         }
-        kept = shipped.with_name(f".{shipped.name}.part")
-        shutil.rmtree(kept, ignore_errors=True)  # of a release that was killed
-        _keep(kept, trained, folder, summary)
-        shutil.rmtree(shipped, ignore_errors=True)
-        kept.replace(shipped)
-        with atomic_path(bundle / "models" / "model.pt") as temporary:
-            shutil.copy(model, temporary)
-    for file, text in changed.items():
-        atomic_write_text(file, text)
-    if "channels" in facts:
-        metadata["network_data_format"]["inputs"]["image"]["num_channels"] = facts["channels"]
-    metadata |= {"version": version, "eval_metrics": figures, "changelog": changelog}
-    atomic_write_json(metadata_file, metadata, indent=2)
-    atomic_write_text(card_file, card.filled(summary))
+        if "channels" in facts:
+            metadata["network_data_format"]["inputs"]["image"]["num_channels"] = facts["channels"]
+        metadata |= {"version": version, "eval_metrics": figures, "changelog": changelog}
+        targets = (shipped, bundle / "models" / "model.pt", *changed, metadata_file, card_file)
+        new = {target: target.with_name(part_name(target.suffix)) for target in targets}
+        try:
+            _keep(new[shipped], trained, folder, summary)
+            shutil.copy(model, new[bundle / "models" / "model.pt"])
+            for file, text in changed.items():
+                atomic_write_text(new[file], text)
+            atomic_write_json(new[metadata_file], metadata, indent=2)
+            atomic_write_text(new[card_file], card.filled(summary))
+            replace_together(bundle, new)
+        except OSError:  # such as of a full disk
+            for part in () if (bundle / JOURNAL).exists() else new.values():
+                shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+            raise
     lines = [f"{bundle}/models/model.pt  {size:.1f} MB, version {version}", told, str(shipped)]
     if changed:
         lines.append(f"network and knobs as of the run in {' and '.join(str(file) for file in changed)}")
     lines.append(f"evaluated with {configs}/train.json and evaluate.json, --fold {config['fold']} --split {split}")
     lines.append(f"left as they were, and now yours to look over: {PROSE}")
     return "\n".join(lines)
+
+
+def _tidy(bundle: Path, results: Path) -> None:
+    """Complete a release that was killed, or delete what it left before it was certain; make room for weights."""
+    complete_release(bundle)
+    (bundle / "models").mkdir(exist_ok=True)
+    for folder in (bundle, results):
+        remove_parts(folder)
 
 
 def _asked_threshold(run: TrainedRun, configs: Path) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from monai.bundle import ConfigParser
 
 from ..datasets import select_cases
 from ..errors import UserError
-from ..runs.record import sha256_of
+from ..runs.record import read_record, sha256_of
 
 __all__ = ["TrainedRun", "evaluate_run", "read_run", "refuse_learned"]
 
@@ -45,9 +44,9 @@ def read_run(folder: str | Path) -> TrainedRun:
     for name in FILES:
         if not (folder / name).is_file():
             raise UserError(f"run: {folder / name} does not exist; name the folder of a training that has ended")
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    record = read_record(folder / "run.json")
     config = record.get("config") or {}
-    if "bundle_root" not in config or "fold" not in config:
+    if "fold" not in config or not all(isinstance(config.get(k), str) for k in ("bundle_root", "dataset_dir")):
         raise UserError(f"run: {folder} was not trained by `python -m monai.bundle run training`; name one that was")
     bundle = Path(config["bundle_root"])
     if not (bundle / "configs" / "metadata.json").is_file():
@@ -55,7 +54,7 @@ def read_run(folder: str | Path) -> TrainedRun:
     datalist = Path(config["dataset_dir"]) / "datalist.json"
     if not datalist.is_file():
         raise UserError(f"run: {datalist}, the data of {folder}, is not here; run this where the training was started")
-    if sha256_of(datalist) != record["data"]["datalist_sha256"]:
+    if sha256_of(datalist) != record["data"].get("datalist_sha256"):
         raise UserError(f"run: {datalist} is not what {folder} was trained with; put it back, or train again")
     return TrainedRun(folder, record, config, bundle)
 

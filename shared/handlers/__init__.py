@@ -1,5 +1,6 @@
 """What happens around training and evaluation, as Ignite handlers."""
 
+from .as_list import AsList
 from .case_report import CaseReport
 from .checkpoint import Checkpoint
 from .clip_gradient import ClipGradient
@@ -20,6 +21,7 @@ from .tumour_scores import ReferenceDice, TumourScores
 from .validation_handler import ValidationHandler
 
 __all__ = [
+    "AsList",
     "CaseReport",
     "Checkpoint",
     "ClipGradient",

@@ -5,11 +5,8 @@ from __future__ import annotations
 import copy
 import logging
 import math
-import signal
-import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import ignite.distributed as idist
@@ -22,6 +19,7 @@ from ..atomic_save import atomic_save
 from ..errors import UserError, message_behind
 from ..runs.processes import from_first, is_first, is_group
 from ..runs.weights import describe
+from ..stop_signals import StopSignals
 
 __all__ = ["Checkpoint"]
 
@@ -81,8 +79,7 @@ class Checkpoint:
         self.description = description or {}
         self.best: dict[str, float] = {"metric": math.nan, "epoch": 0}
         self.unsaved: dict[str, Any] | None = None
-        self.old_handlers: dict[int, Any] = {}
-        self.ending: BaseException | None = None
+        self.signals = StopSignals()
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
@@ -98,9 +95,19 @@ class Checkpoint:
         engine.add_event_handler(Events.EXCEPTION_RAISED, self.stop)
 
     def start(self, engine: Workflow) -> None:
-        """Load the newest state when asked to; the trainer then goes on with the epoch after it."""
-        if threading.current_thread() is threading.main_thread():
-            self._take_signals()
+        """Load the newest state when asked to; the trainer then goes on with the epoch after it.
+
+        Raises:
+            UserError: another training has ended here, or this one goes on where its schedule has ended.
+        """
+        if not self.resume and engine.state.epoch == 0 and self.model_file.exists():
+            raise UserError(f"output_dir: {self.folder.parent} holds a training that has ended; name another folder")
+        schedule, last = self.parts["lr_scheduler"], engine.state.max_epochs
+        total = getattr(schedule, "T_max", getattr(schedule, "t_total", math.inf))
+        if last > total:  # in a federated training, where each round adds some
+            remedy = "give as epochs those of all rounds together"
+            raise UserError(f"epochs: the learning rate falls over {total}, the training goes on to {last}; {remedy}")
+        self.signals.take()
         states = from_first(self._states()) if self.resume else []
         if states:
             state = self._load(states)
@@ -126,9 +133,8 @@ class Checkpoint:
         return state
 
     def end_if_told(self, engine: Workflow) -> None:
-        """End the run if what a signal raised got lost, as it does in a callback of Python's own."""
-        if self.ending is not None:
-            raise self.ending
+        """End the run if a signal asked for it and was not heard."""
+        self.signals.raise_lost()
 
     def share_buffers(self, engine: Workflow) -> None:
         """Give all processes the first one's buffers; its parameters they have."""
@@ -170,7 +176,7 @@ class Checkpoint:
         except (OSError, RuntimeError) as second:  # of the disk and of PyTorch; the first error is the one to tell
             self.logger.error("the last epoch could not be saved: %s", message_behind(second) or second)
         finally:
-            self._give_back_signals()
+            self.signals.give_back()
         if engine.state.epoch and (states := self._states()):  # else what there is could not be loaded
             self.logger.info(
                 "stopped; to go on repeat the command with --output_dir %s --resume True (it has %s)",
@@ -181,23 +187,8 @@ class Checkpoint:
 
     def finish(self, engine: Workflow) -> None:
         """Wait until the first process has written, for all read ``model.pt`` next."""
-        self._give_back_signals()
+        self.signals.give_back()
         idist.barrier()
-
-    def _take_signals(self) -> None:
-        self.ending = None
-        self.old_handlers[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._end)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a run in the background ignores it
-            self.old_handlers[signal.SIGINT] = signal.signal(signal.SIGINT, self._end)
-
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        self.ending = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
-        raise self.ending
-
-    def _give_back_signals(self) -> None:
-        """Give the signals back to whom they belonged."""
-        while self.old_handlers:
-            signal.signal(*self.old_handlers.popitem())
 
     def _save_network(self) -> None:
         if not is_first():
@@ -213,7 +204,7 @@ class Checkpoint:
             return
         atomic_save(self.folder / f"epoch_{self.unsaved['epoch']:05d}.pt", self.unsaved)
         self.unsaved = None
-        for old in [*self._states()[:-KEPT], *self.folder.glob(".*.part.pt")]:  # the latter of a run that was killed
+        for old in self._states()[:-KEPT]:
             old.unlink()
 
     def _metric(self, epoch: int) -> float:

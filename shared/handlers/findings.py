@@ -15,7 +15,8 @@ from monai.engines import Workflow
 from PIL import Image
 
 from ..atomic import atomic_path, atomic_write_table
-from ..errors import UserError
+from ..errors import UserError, message_behind
+from ..stop_signals import StopSignals
 from ..tables import read_table
 
 __all__ = ["FindingsHandler", "PictureFindings", "read_findings", "refuse_failures", "to_16_bits"]
@@ -29,7 +30,8 @@ class FindingsHandler:
 
     A case that could not be read arrives as an item with an ``error``; it gets a row that says so, as does one
     for which ``find`` raises a ``UserError`` or whose results would have too long a name, and the others are done. The
-    table is renewed every few seconds, so that little is lost when the power goes: what is in it is done.
+    table is renewed every few seconds, so that little is lost when the power goes: what is in it is done. When the run
+    is stopped, by Ctrl-C, by SIGTERM or by an error, it is renewed once more, and the last line says how to go on.
 
     Args:
         output_dir: folder to write to; sub-folders of the input are mirrored.
@@ -56,15 +58,19 @@ class FindingsHandler:
         self.table = self.output_dir / "findings.csv"
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.due = 0.0
+        self.signals = StopSignals()
+        self.is_started = False
+        self.error: BaseException | None = None
         self.logger = logging.getLogger(type(self).__module__)
 
     def attach(self, engine: Workflow) -> None:
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.save)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self.write_table)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.finish)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self.stop)
         if engine.state.epoch_length == 0:  # all is done: MONAI then runs nothing, and no event comes
             self.start(engine)
-            self.write_table(engine)
+            self.finish(engine)
 
     def find(self, item: dict[str, Any], output: dict[str, Any], target: Path) -> list[dict[str, Any]]:
         """Write the files of a case and return its rows, without the column that names it.
@@ -89,11 +95,13 @@ class FindingsHandler:
 
     def start(self, engine: Workflow) -> None:
         """Take up the rows of an earlier run."""
+        self.signals.take()
         if self.skip_existing and self.table.is_file():
             for row in read_findings(self.table, self.columns):
                 name = row[self.columns[0]]
                 if not row["error"] and self.is_current(name):
                     self.rows.setdefault(name, []).append(dict(row))
+        self.is_started = True
 
     def save(self, engine: Workflow) -> None:
         """Write the files of the cases just segmented."""
@@ -107,10 +115,35 @@ class FindingsHandler:
                 self.logger.error("%s", error)
                 rows = [{"error": str(error)}]
             self.rows[name] = [{self.columns[0]: name} | row for row in rows]
+        self.signals.raise_lost()
         if time.monotonic() > self.due:
-            self.write_table(engine)
+            self.write_table()
 
-    def write_table(self, engine: Workflow) -> None:
+    def finish(self, engine: Workflow) -> None:
+        """Write all rows."""
+        self.write_table()
+        self.signals.give_back()
+
+    def stop(self, engine: Workflow, error: BaseException) -> None:
+        """Write the rows known so far, say how to go on, and let the error go on its way."""
+        if not self.is_started or error is self.error:  # else nothing was done; Ignite tells of an error twice
+            self.signals.give_back()
+            raise error
+        self.error = error
+        try:
+            self.write_table()
+        except OSError as second:  # the first error is the one to tell
+            self.logger.error("the last rows could not be written: %s", message_behind(second) or second)
+        finally:
+            self.signals.give_back()
+        done = sum(not rows[0].get("error") for rows in self.rows.values())
+        self.logger.info(
+            "stopped with %d done, see %s; to go on repeat the command with --output_dir %s --skip_existing True",
+            *(done, self.table, self.output_dir),
+        )
+        raise error
+
+    def write_table(self) -> None:
         """Write the rows known so far."""
         begun = time.monotonic()
         rows = [row for _, rows in sorted(self.rows.items()) for row in rows]

@@ -6,7 +6,6 @@ import math
 import shutil
 import weakref
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import ignite.distributed as idist
@@ -16,7 +15,7 @@ from monai.engines import Workflow
 from monai.utils import string_list_all_gather
 from PIL import Image
 
-from ..atomic import atomic_path
+from ..atomic import atomic_path, part_name
 from .case_report import case_scores
 from .contours import draw_contours, rows_first
 
@@ -50,7 +49,8 @@ class Overlays:
 
     def start(self, engine: Workflow) -> None:
         """Forget the pictures of an earlier run."""
-        self.pictures, self.waiting = {}, Path(mkdtemp(prefix="overlays_"))
+        self.pictures, self.waiting = {}, self.folder.with_name(part_name())
+        self.waiting.mkdir(parents=True)
         self.clear = weakref.finalize(self, shutil.rmtree, self.waiting, ignore_errors=True)  # at the latest on exit
 
     def draw(self, engine: Workflow) -> None:

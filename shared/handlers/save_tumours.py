@@ -172,6 +172,13 @@ def doubts(
     missing = [name for name, is_there in zip(MODALITIES, raw.meta["present"], strict=True) if not is_there]
     if missing:
         yield f"modalities missing: {', '.join(missing)}"
+    copies = {
+        name: MODALITIES[first] for name, first in zip(MODALITIES, raw.meta["copy_of"], strict=True) if first >= 0
+    }
+    for name, first in copies.items():
+        yield f"{name} is a copy of {first}"
+    if "t1ce" in (*missing, *copies):
+        yield "volume_et_ml is a guess without t1ce, which alone shows what enhances"
     if not tumour:
         yield "no tumour found"
     if left_out:
@@ -181,6 +188,8 @@ def doubts(
     ]
     if changed:
         yield f"taken as background, which should be 0: {', '.join(changed)}"
+    if noisy := [name for name, noise in zip(MODALITIES, raw.meta["noise"], strict=True) if noise]:
+        yield f"noise or ringing outside the brain taken as background: {', '.join(noisy)}; is the skull removed?"
     filled = float((raw != 0).any(dim=0).float().mean())
     if filled > MOST_FILLED:
         yield f"background is not 0 ({filled:.0%} of the voxels are not); is the skull removed?"

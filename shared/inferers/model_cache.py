@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import shutil
-import time
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["MODEL", "cache_folder", "store"]
+from ..atomic import part_name, remove_parts
+
+__all__ = ["MODEL", "cache_folder", "store", "workplace"]
 
 VARIABLE = "SEGMENTATION_BUNDLES_CACHE"
 MODEL = "model.xml"
-STALE = 3600  # seconds; no copy takes as long
 KEPT = 16  # entries; each is about as large as the weights in float32
 
 
@@ -32,6 +33,22 @@ def cache_folder() -> Path:
     return home / "segmentation-bundles"
 
 
+@contextmanager
+def workplace(entry: Path) -> Iterator[Path]:
+    """Give an empty folder beside an entry of the cache, where one left by a process that was killed is found and
+    deleted, or, if that cannot be written, one for temporary files; it is deleted in the end.
+    """
+    made = entry.with_name(part_name())
+    try:
+        made.mkdir(parents=True)
+    except OSError:
+        made = Path(tempfile.mkdtemp())
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
 def store(made: Path, entry: Path) -> None:
     """Copy the folder ``made`` to ``entry``, whole or not at all; beyond ``KEPT`` entries the oldest go.
 
@@ -43,7 +60,7 @@ def store(made: Path, entry: Path) -> None:
     """
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        part = entry.with_name(f".part-{secrets.token_hex(8)}")
+        part = entry.with_name(part_name())
         part.mkdir()
         try:
             for file in made.iterdir():
@@ -56,10 +73,7 @@ def store(made: Path, entry: Path) -> None:
                 raise
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        for left in entry.parent.glob(".part-*"):  # by processes that were killed
-            with suppress(FileNotFoundError):  # one that has just become an entry
-                if time.time() - left.stat().st_mtime > STALE:
-                    shutil.rmtree(left, ignore_errors=True)
+        remove_parts(entry.parent)
         entries = sorted(entry.parent.glob("[!.]*"), key=lambda path: path.stat().st_mtime)
         for old in entries[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)

@@ -8,7 +8,6 @@ import logging
 import operator
 import shutil
 import sys
-import tempfile
 import threading
 import time
 import warnings
@@ -24,7 +23,7 @@ from torch.utils import _pytree as pytree
 
 from ..errors import UserError
 from ..networks import fault_of, geometry_of
-from .model_cache import MODEL, cache_folder, store
+from .model_cache import MODEL, cache_folder, store, workplace
 
 __all__ = ["EngineError", "OpenVINOEngine", "openvino_is_there", "size_class"]
 
@@ -203,13 +202,13 @@ def _convert(network: torch.nn.Module, x: torch.Tensor, entry: Path) -> Any:
             raise EngineError("engine: OpenVINO merges outputs of this network; take --engine eager")
         _compare(flat, model, compared)
     model.set_rt_info(pytree.treespec_dumps(flat.structure), STRUCTURE)
-    with tempfile.TemporaryDirectory() as made:
-        ov.save_model(model, Path(made) / MODEL, compress_to_fp16=False)
-        store(Path(made), entry)
+    with workplace(entry) as made:
+        ov.save_model(model, made / MODEL, compress_to_fp16=False)
+        store(made, entry)
         seconds = time.perf_counter() - began
         logging.getLogger(__name__).info("engine: network converted for OpenVINO in %.1f s", seconds)
         # Read again: the model as converted shares the memory of the network's weights, and these may change.
-        return _core().read_model(Path(made) / MODEL)
+        return _core().read_model(made / MODEL)
 
 
 def _examples(network: torch.nn.Module, x: torch.Tensor) -> list[torch.Tensor]:

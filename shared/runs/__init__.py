@@ -6,7 +6,7 @@ from .patch import check_patch
 from .pictures import check_pictures
 from .record import record_run
 from .resources import check_resources
-from .start import check_device, start_run
+from .start import check_device, read_options, start_run
 from .terminal import on_terminal
 from .weights import Weights, check_weights, describe, load_networks
 
@@ -23,6 +23,7 @@ __all__ = [
     "load_pretrained",
     "new_folder",
     "on_terminal",
+    "read_options",
     "record_run",
     "start_run",
 ]

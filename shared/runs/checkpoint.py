@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,10 @@ def read_state(option: str, path: str | Path) -> Any:
     if not path.is_file():
         raise UserError(f"{option}: {path} does not exist; {remedy}")
     try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if any(member.compress_type for member in archive.infolist()):
+                    raise ValueError("packed, as PyTorch packs nothing: it may be of any size")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a file of another kind can fail in any way
         reason = " ".join(str(error).split())[:100] or type(error).__name__
@@ -97,6 +102,11 @@ def read_state(option: str, path: str | Path) -> Any:
     if not all(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in pairs):
         raise UserError(f"{option}: {path} holds no weights of a network; {remedy}")
     for name, value in pairs:
+        if value.is_complex() or value.is_quantized or value.layout != torch.strided:
+            kind = value.dtype if value.layout == torch.strided else value.layout
+            raise UserError(f"{option}: {path} is damaged, its {name} is of the type {kind}; {remedy}")
+        if value.nbytes > value.untyped_storage().nbytes():
+            raise UserError(f"{option}: {path} is damaged, its {name} is larger than what is stored; {remedy}")
         if not torch.isfinite(value).all():
             raise UserError(f"{option}: {path} is damaged, its {name} is not finite; {remedy}")
     return state

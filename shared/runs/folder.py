@@ -23,7 +23,9 @@ def new_folder(root: str | Path) -> str:
 
 
 def claim_folder(output_dir: str | Path, knob: str | None = None, may_exist: bool = False) -> None:
-    """Make ``output_dir``, or refuse it when there is something in it.
+    """Make ``output_dir`` and a ``run.json`` in it, or refuse it when there is something in it.
+
+    Of several that claim a folder at once one gets it: a file can be created once.
 
     Args:
         output_dir: folder to write to.
@@ -34,13 +36,20 @@ def claim_folder(output_dir: str | Path, knob: str | None = None, may_exist: boo
         UserError: it is not empty, is a file, or cannot be written.
     """
     path = Path(output_dir)
+    way_on = f", or go on in it with --{knob} True" if knob else ""
+    taken = UserError(f"output_dir: {path} is not empty; name another folder{way_on}")
+    claim = path / (".writable" if may_exist else "run.json")
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if not may_exist and any(path.iterdir()):
-            way_on = f", or go on in it with --{knob} True" if knob else ""
-            raise UserError(f"output_dir: {path} is not empty; name another folder{way_on}")
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
+        claim.touch(exist_ok=may_exist)
+        others = not may_exist and any(file != claim for file in path.iterdir())
+        if others or may_exist:
+            claim.unlink()
+    except FileExistsError as error:
+        if error.filename != str(claim):
+            raise UserError(f"output_dir: {path} cannot be written ({error.strerror}); name another folder") from error
+        raise taken from None
     except OSError as error:
         raise UserError(f"output_dir: {path} cannot be written ({error.strerror}); name another folder") from error
+    if others:
+        raise taken

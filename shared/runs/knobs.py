@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import math
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import UserError
+from ..machine import most_workers
 
 __all__ = ["check_knobs"]
 
+LARGEST = 2**32 - 1  # the largest seed; of nothing can there be more
+
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _is_number(value: Any) -> bool:
-    return _is_whole(value) or isinstance(value, float)
+    return _is_whole(value) or (isinstance(value, float) and abs(value) <= LARGEST)
 
 
 def _sides(value: Any) -> Sequence[Any]:
@@ -30,7 +33,7 @@ def _is_patch(value: Any) -> bool:
 
 def _is_spacing(value: Any) -> bool:
     sides = _sides(value)
-    return len(sides) == 3 and all(_is_number(side) and 0 < side < math.inf for side in sides)
+    return len(sides) == 3 and all(_is_number(side) and 0.05 <= side <= 50 for side in sides)
 
 
 class Rule(NamedTuple):
@@ -50,12 +53,17 @@ RULES = (
         "a whole number of 1 or more",
         lambda value: _is_whole(value) and value >= 1,
     ),
-    Rule(frozenset({"seed", "num_workers"}), "a whole number of 0 or more", lambda v: _is_whole(v) and v >= 0),
+    Rule(frozenset({"seed"}), f"a whole number from 0 to {LARGEST}", lambda v: _is_whole(v) and v >= 0),
+    Rule(
+        frozenset({"num_workers"}),
+        f"a whole number from 0 to {most_workers()}, more than which this machine does not bear",
+        lambda v: _is_whole(v) and 0 <= v <= most_workers(),
+    ),
     Rule(frozenset({"learning_rate", "clip_gradient"}), "a number above 0", lambda v: _is_number(v) and v > 0),
     Rule(frozenset({"threshold"}), "a probability from 0 to less than 1", lambda v: _is_number(v) and 0 <= v < 1),
     Rule(frozenset({"cache_rate"}), "a share between 0 and 1", lambda v: _is_number(v) and 0 <= v <= 1),
     Rule(frozenset({"overlap"}), "a share from 0 to less than 1", lambda v: _is_number(v) and 0 <= v < 1),
-    Rule(frozenset({"spacing"}), "three sides of a voxel in mm, such as [1,1,1]", _is_spacing),
+    Rule(frozenset({"spacing"}), "three sides of a voxel from 0.05 to 50 mm, such as [1,1,1]", _is_spacing),
     Rule(frozenset({"patch_size"}), "multiples of 32 for each axis, such as [256,256] or [96,96,96]", _is_patch),
     Rule(
         frozenset({"channel_order"}),
@@ -115,4 +123,4 @@ def check_knobs(knobs: Mapping[str, Any]) -> None:
     for name, value in knobs.items():
         for rule in RULES:
             if name in rule.names and not rule.fits(value) and not (value is None and name in MAY_BE_NONE):
-                raise UserError(f"{name}: {value!r} will not do; take {rule.takes}")
+                raise UserError(f"{name}: {reprlib.repr(value)} will not do; take {rule.takes}")

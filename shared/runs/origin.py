@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from .record import sha256_of
+from .record import read_record, sha256_of
 
 __all__ = ["WORKPLACE", "check_origin"]
 
@@ -46,7 +46,7 @@ def check_origin(option: str, weights: Path, knobs: Mapping[str, Any], scored: M
         if "fold" not in known or not _is_of(record, Path(data)):
             assumed.append(f"{f'fold {fold}' if split == 'fold' else 'the validation cases'} of {data} held out")
         elif (was := known["fold"]) != fold:
-            held_out, remedy = (f"fold {was}", "") if was >= 0 else ("no fold", " --split validation")
+            held_out, remedy = (f"fold {was}", "") if was != -1 else ("no fold", " --split validation")
             raise UserError(
                 f"{option}: {weights} was trained with {held_out} held out and has learned from what is scored with "
                 f"--fold {fold}; give --fold {was}{remedy}, or --split test if the data have one"
@@ -60,7 +60,8 @@ def check_origin(option: str, weights: Path, knobs: Mapping[str, Any], scored: M
 
 def _doubts(known: Mapping[str, Any], split: str) -> Iterator[str]:
     """What a training with the same fold may have seen all the same."""
-    cases = known.get("train", {}).get("cases")
+    train = known.get("train")
+    cases = train.get("cases") if isinstance(train, dict) else None
     if split == "validation" and not (isinstance(cases, dict) and cases.get("part") == "training"):
         yield "the validation cases held out, for its recipe chose its cases by itself"
     if known.get("pretrained"):
@@ -73,13 +74,10 @@ def _record_of(weights: Path) -> dict[str, Any]:
     above = folder.parent
     is_part = folder.name == "checkpoints" or folder.name.startswith(WORKPLACE)
     file = (above if is_part else folder) / "run.json"
-    if file.is_file():
-        try:
-            record = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
-            record = None
-        return record if isinstance(record, dict) and "starts" in record else {}
-    return {}
+    try:
+        return read_record(file) if file.is_file() else {}
+    except UserError:  # of another program, or damaged
+        return {}
 
 
 def _is_of(record: Mapping[str, Any], dataset_dir: Path) -> bool:

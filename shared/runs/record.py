@@ -17,13 +17,15 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..atomic import atomic_write_json
+from ..atomic import atomic_write_json, remove_parts
 from ..errors import UserError
+from ..json_file import read_json
+from .at_work import config_at_work
 from .folder import claim_folder
-from .options import is_command_line, merged_config, parse_options
+from .options import is_command_line
 from .processes import count_processes, from_first, is_first
 
-__all__ = ["record_run", "sha256_of"]
+__all__ = ["read_record", "record_run", "sha256_of"]
 
 MAY_CHANGE = frozenset(  # knobs that leave a run what it was, or that record_run compares otherwise
     {"resume", "output_dir", "dataset_dir", "bundle_root", "num_workers", "cache_rate", "early_stop", "pretrained"}
@@ -100,11 +102,9 @@ def _record(
     if resume and not path.is_file():
         raise UserError(f"resume: there is no run in {output_dir}; name its folder with --output_dir")
     knob = "resume" if resume is not None else "skip_existing" if skip_existing is not None else None
-    claim_folder(output_dir, knob, may_exist=bool(resume or skip_existing))
-    try:
-        earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"starts": []}
-    except ValueError as error:
-        raise UserError(f"{path}: no record of a run ({error}); take another --output_dir") from error
+    goes_on = bool(resume or skip_existing)
+    has_begun = goes_on and path.is_file() and path.stat().st_size > 0  # nothing is in the claim of one that was killed
+    earlier = read_record(path) if has_begun else {"starts": []}
     datalist = Path(dataset_dir) / "datalist.json"
     record = {
         "seed": seed,
@@ -115,12 +115,12 @@ def _record(
         },
         "checkpoint_sha256": _digest(checkpoint),
         "processes": count_processes(),
-        "config": merged_config(parse_options(sys.argv[1:])) if is_command_line() else None,
+        "config": config_at_work(),
     }
-    if resume:
+    if resume and has_begun:
         _refuse_other_data(earlier, record)
         _refuse_other_knobs("resume", earlier, record, MAY_CHANGE, RESUMED)
-    elif skip_existing and path.is_file():
+    elif has_begun:
         _refuse_other_place(earlier, Path(dataset_dir))
         if earlier.get("checkpoint_sha256") != record["checkpoint_sha256"]:
             raise UserError(f"skip_existing: checkpoint holds other weights than before; {CONTINUED}")
@@ -137,12 +137,36 @@ def _record(
         "versions": {"python": platform.python_version(), "shared": __version__} | _versions(),
         "hardware": _hardware(),
     }
-    atomic_write_json(path, record | {"starts": [*earlier["starts"], start]}, default=str)
+    claim_folder(output_dir, knob, may_exist=goes_on)
+    if goes_on:
+        remove_parts(output_dir)
+    try:
+        atomic_write_json(path, record | {"starts": [*earlier["starts"], start]}, default=str)
+    except OSError:
+        if not goes_on:
+            path.unlink(missing_ok=True)  # the claim
+        raise
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """What ``run.json`` tells of a run.
+
+    Raises:
+        UserError: it is damaged, or none of a run.
+    """
+    record = read_json(path, "it is no record of a run")
+    starts, data = (record.get(name) for name in ("starts", "data")) if isinstance(record, dict) else (None, None)
+    texts = [data.get("dataset_dir")] if isinstance(data, dict) else [None]
+    for start in starts if isinstance(starts, list) and starts else [None]:
+        texts += [start.get(name) for name in ("command", "working_directory")] if isinstance(start, dict) else [None]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(record.get("config"), dict | None):
+        raise UserError(f"{path}: no record of a run; name the folder of one, or another --output_dir")
+    return record
 
 
 def _refuse_other_data(earlier: dict[str, Any], now: dict[str, Any]) -> None:
     """A resumed run that changed would be neither the one nor the other."""
-    if earlier["data"]["datalist_sha256"] != now["data"]["datalist_sha256"]:
+    if earlier["data"].get("datalist_sha256") != now["data"]["datalist_sha256"]:
         raise UserError(f"resume: dataset_dir holds other data than this run had; {RESUMED}")
     if (was := earlier.get("processes", 1)) != now["processes"]:
         raise UserError(f"resume: processes was {was}, now is {now['processes']}; {RESUMED}")
@@ -159,7 +183,7 @@ def _refuse_other_knobs(
     option: str, earlier: dict[str, Any], now: dict[str, Any], may_change: frozenset[str], remedy: str
 ) -> None:
     """The results of one folder are to be of one kind."""
-    before, after = earlier["config"] or {}, now["config"] or {}
+    before, after = earlier.get("config") or {}, now["config"] or {}
     if not before or not after:
         return  # called from Python
     for name in sorted((before.keys() | after.keys()) - may_change):

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from PIL import Image
 
 from ..errors import UserError
+from ..machine import free_memory
 
 __all__ = ["check_resources"]
 
 FLOAT = 4  # bytes
 STATES = 4  # model.pt, two checkpoints and one being written ...
 TENSORS = 3  # ... of weights and the optimiser's two moments
-CGROUPS = "/sys/fs/cgroup/memory"  # limit and use of a container, and what of the use is files that need not be kept
-CONTAINERS = (
-    (f"{CGROUPS}.max", f"{CGROUPS}.current", "inactive_file"),
-    (f"{CGROUPS}/memory.limit_in_bytes", f"{CGROUPS}/memory.usage_in_bytes", "total_inactive_file"),
-)
 
 
 def check_resources(
@@ -54,7 +48,7 @@ def check_resources(
         size = len(cases) * sum(value.nbytes for value in sample.values() if isinstance(value, torch.Tensor))
     # Processes on one machine share its memory. Given a sample, each caches its share of the cases; else each all.
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if sample is None else 1
-    needed, free = cache_rate * size * processes, _free_memory()
+    needed, free = cache_rate * size * processes, free_memory()
     if needed > free:
         fits = int(100 * cache_rate * free / needed) / 100
         raise UserError(
@@ -69,20 +63,6 @@ def check_resources(
             f"output_dir: checkpoints take {needed / 1e9:.2f} GB, the disk of {output_dir} has {free / 1e9:.2f} GB "
             "free; free some or name a folder on another disk"
         )
-
-
-def _free_memory() -> int:
-    """What the machine has, or the container that this runs in, whichever is less."""
-    free = [psutil.virtual_memory().available]
-    for limit, used, name in CONTAINERS:
-        try:
-            left = int(Path(limit).read_text()) - int(Path(used).read_text())
-            statistics = Path(used).with_name("memory.stat").read_text()
-        except (OSError, ValueError):  # no container, or one without a limit ("max")
-            continue
-        reclaimable = re.search(rf"^{name} (\d+)$", statistics, re.MULTILINE)
-        free.append(left + (int(reclaimable[1]) if reclaimable else 0))
-    return min(free)
 
 
 def _pixels(path: str) -> int:

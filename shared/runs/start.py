@@ -1,4 +1,4 @@
-"""The first entry of every `run` list."""
+"""What comes first in every run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,37 @@ from typing import Any
 import torch
 
 from ..errors import UserError, in_short, message_behind
+from ..staged import complete_release
+from .at_work import take_paths_as_given, workflow_at_work
 from .knobs import check_knobs
-from .options import check_options, is_command_line, parse_options
+from .options import check_options, config_folders, is_command_line, merged_config, parse_options
 from .processes import fails_first, is_first, is_group
 
-__all__ = ["check_device", "start_run"]
+__all__ = ["check_device", "read_options", "start_run"]
+
+
+def read_options() -> None:
+    """Take what was asked for as it was given, and refuse what nothing uses; before anything is made of it.
+
+    On the command line it also makes a ``UserError`` or a full disk end the process with one line instead of a
+    traceback; of several processes the first that fails says why, and only the first of all logs.
+
+    Raises:
+        UserError: an option does not exist, or a path reads as something else.
+    """
+    options: dict[str, Any] = {}
+    if is_command_line():
+        sys.excepthook = _one_line
+        if not is_first():
+            logging.disable(logging.WARNING)
+        options = parse_options(sys.argv[1:])
+    if workflow := workflow_at_work():
+        parser = workflow.parser
+        config = merged_config(options) if options else parser.get()
+        bundle = Path(str(config["bundle_root"])) / "configs"
+        folders = {Path(workflow.config_root_path), bundle, *config_folders(options)}
+        check_options(config, folders, options, {workflow.init_id, workflow.run_id, workflow.final_id})
+        take_paths_as_given(parser, config if options else None)
 
 
 def start_run(
@@ -29,9 +55,6 @@ def start_run(
 ) -> None:
     """Check what was asked for before any work; nothing is written.
 
-    On the command line it also makes a ``UserError`` or a full disk end the process with one line instead of a
-    traceback; of several processes the first that fails says why, and only the first of all logs.
-
     Args:
         bundle_root: folder of the bundle.
         dataset_dir: folder of the data, or one picture.
@@ -42,15 +65,14 @@ def start_run(
     Raises:
         UserError: an option does not exist or has a value that cannot be meant.
     """
-    if is_command_line():
-        sys.excepthook = _one_line
-        if not is_first():
-            logging.disable(logging.WARNING)
-        check_options(parse_options(sys.argv[1:]))
     _check_processes(torchrun)
     check_knobs({"bundle_root": bundle_root, "dataset_dir": dataset_dir, **knobs})
     if not (Path(bundle_root) / "configs").is_dir():
         raise UserError(f"bundle_root: {bundle_root} has no folder configs; name the folder of the bundle")
+    if complete_release(bundle_root):
+        raise UserError(
+            f"bundle_root: a release into {bundle_root} had been cut short, and is complete now; repeat the command"
+        )
     if not Path(dataset_dir).exists():
         raise UserError(f"dataset_dir: {dataset_dir} does not exist; name the folder of your data")
     check_device(device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from pathlib import Path
 
 import nibabel as nib
@@ -13,7 +14,7 @@ from tqdm import tqdm
 from ..atomic import atomic_folder
 from ..errors import UserError
 from .heads import Tissue, draw_head, grow_tumour, smooth_noise
-from .options import check_options
+from .options import check_memory, check_options
 
 __all__ = ["LABELS", "MODALITIES", "draw_case", "synthesize"]
 
@@ -163,7 +164,10 @@ def _nifti(values: np.ndarray) -> nib.Nifti1Image:
 
 
 def _parse_size(size: str) -> tuple[int, int, int]:
-    sides = re.fullmatch(r"(\d+)x(\d+)x(\d+)", size)
+    sides = re.fullmatch(r"(\d{1,9})x(\d{1,9})x(\d{1,9})", size)
     if not sides or min(shape := (int(sides[1]), int(sides[2]), int(sides[3]))) < SMALLEST_SIDE:
-        raise UserError(f"size: {size!r} is not WIDTHxHEIGHTxDEPTH of {SMALLEST_SIDE} voxels or more, such as 64x64x48")
+        raise UserError(
+            f"size: {reprlib.repr(size)} is not WIDTHxHEIGHTxDEPTH of {SMALLEST_SIDE} voxels or more, such as 64x64x48"
+        )
+    check_memory(shape)
     return shape

@@ -136,8 +136,9 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
         "c: no t1 -> add it, or give --allow_missing",
         f"a/a_t2.nii.gz: shape 23x20x16 instead of 24x20x16, which a_t1.nii.gz has -> {one_grid}",
         f"a/a_seg.nii.gz: orientation RAS instead of LPS, which a_t1.nii.gz has -> {one_grid}",
-        "b/b_t2.nii.gz: no brain in t2, every voxel is 0 -> download or convert it again",
         "b/b_flair.nii.gz: holds NaN or infinity in 7680 voxels -> replace them by numbers",
+        "b/b_t2.nii.gz: t2 holds nothing, one value throughout the brain -> download or convert it again, or give "
+        "--allow_missing",
         "c/c_seg.nii.gz: label 3, unknown to the convention 2019 (0, 1, 2, 4) -> correct it, or name the convention "
         "that the labels follow",
         "e/e_flair.nii.gz: shape 24x20x16x2 where three axes should be -> save one volume in one file",
@@ -201,6 +202,25 @@ def test_a_background_that_is_not_known_is_told(tmp_path: Path) -> None:
     write(folder / "x1_t2.nii.gz", values)
     text = format_summary(prepare(tmp_path / "raw", tmp_path / "out", num_folds=2, num_workers=1))
     assert "WARNING    no background known in 1 cases (x1): intensities are scaled by the voxels that are not 0" in text
+
+
+def test_what_holds_nothing_is_missing_and_noise_is_told(tmp_path: Path) -> None:
+    for number in range(2):
+        case_2019(tmp_path / "raw", number, f"x{number}")
+    write(tmp_path / "raw" / "x0" / "x0_t1ce.nii.gz", np.full(SHAPE, 7, np.int16))
+    noisy = voxels(12) + np.random.default_rng(0).normal(0, 3, SHAPE)
+    write(tmp_path / "raw" / "x1" / "x1_t2.nii.gz", noisy.astype(np.float32))
+    text = format_summary(prepare(tmp_path / "raw", tmp_path / "set", allow_missing=True, num_folds=2, num_workers=1))
+    assert "note       1 cases without t1ce\n" in text
+    assert "WARNING    modalities that hold nothing, taken as missing: t1ce of x0\n" in text
+    assert "WARNING    noise or ringing outside the brain in 1 cases (x1), taken as 0; is the skull removed?" in text
+    for kind in ("t1", "t2", "flair"):
+        write(tmp_path / "raw" / "x0" / f"x0_{kind}.nii.gz", np.zeros(SHAPE, np.int16))
+    lines = faults_of(tmp_path / "raw", allow_missing=True, num_workers=1)
+    assert lines[0] == (
+        "x0/x0_t1.nii.gz: t1 holds nothing, one value throughout the brain -> download or convert it again"
+    )
+    assert len(lines) == 4
 
 
 def test_wrong_options_and_nothing_to_learn(tmp_path: Path) -> None:

@@ -118,7 +118,40 @@ def test_a_mask_in_place_of_the_images_is_no_case(tmp_path: Path, background: fl
     with pytest.raises(UserError, match="t1.nii.gz: one value throughout the brain in all modalities, as masks have"):
         load({"image": paths})
     write(tmp_path / "flair.nii.gz", voxels(0))
-    assert load({"image": paths})["image"].meta["present"].tolist() == [True, False, False, True]
+    assert load({"image": paths})["image"].meta["present"].tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("value", [0, 7, 0.3])
+def test_a_modality_that_holds_nothing_is_missing(
+    tmp_path: Path, value: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """0 or one value throughout, or one in the brain, which a float32 need not keep exactly."""
+    folder = case_2019(tmp_path, 1, "a")
+    for empty in (np.full(SHAPE, value), (voxels(0) > 0) * value * (1 + 1e-7 * voxels(3) / 3000)):
+        write(folder / "a_t1ce.nii.gz", empty.astype(np.float32))
+        image = LoadModalitiesd()({"image": files_of(folder)})["image"]
+        assert image.meta["present"].tolist() == [True, False, True, True]
+        assert not image[1].any() and image[[0, 2, 3]].any()
+        told = "a_t1.nii.gz: t1ce holds nothing, one value throughout the brain; taken as missing"
+        assert told in caplog.text
+        caplog.clear()
+
+
+def test_a_copy_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = case_2019(tmp_path, 1, "a")
+    write(folder / "a_t1ce.nii.gz", voxels(10) * np.float32(0.25))
+    image = LoadModalitiesd()({"image": files_of(folder)})["image"]
+    assert image.meta["copy_of"].tolist() == [-1, 0, -1, -1]
+    assert image.meta["present"].all() and "a_t1.nii.gz: t1ce is a copy of t1; replace one of them" in caplog.text
+
+
+def test_noise_becomes_0_and_is_told(tmp_path: Path) -> None:
+    folder = case_2019(tmp_path, 1, "a")
+    noise = np.random.default_rng(0).normal(0, 3, SHAPE)
+    write(folder / "a_t2.nii.gz", (voxels(5) + noise).astype(np.float32))
+    image = LoadModalitiesd()({"image": files_of(folder)})["image"]
+    assert (image.meta["noise"] > 0).tolist() == [False, False, True, False] and not image.meta["background"].any()
+    assert np.count_nonzero(image[2][voxels(5) == 0]) < 0.1 * np.count_nonzero(voxels(5) == 0)
 
 
 @pytest.mark.parametrize(

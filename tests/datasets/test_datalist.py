@@ -141,6 +141,8 @@ def test_no_file_and_no_json(tmp_path):
         ({"fold": "zero"}, "fold is 'zero', not a whole number"),
         ({"fold": -1}, "fold is -1, not a whole number of 0 or more"),  # as a choice, -1 holds none out
         ({"fold": True}, "fold is True, not a whole number"),
+        ({"id": "a\ud800"}, r"it holds '\\ud800', which is half a letter and no text"),
+        ({"group": ["\udfff"]}, r"it holds '\\udfff', which is half a letter and no text"),
     ],
 )
 def test_entries_of_another_form_are_named(data, change, message):
@@ -149,6 +151,18 @@ def test_entries_of_another_form_are_named(data, change, message):
     (data / "datalist.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=rf"training\[5\]: {message}"):
         read_datalist(data)
+
+
+def test_a_file_of_brackets_is_no_datalist(data):
+    (data / "datalist.json").write_text(100_000 * "[")
+    with pytest.raises(UserError, match=r"datalist.json: no valid JSON \(maximum recursion .*; run `prepare` again"):
+        read_datalist(data)
+
+
+@pytest.mark.parametrize("fold", [10**400, "10**400", 1.0, True, None])
+def test_a_fold_is_a_number_of_the_file(data, fold):
+    with pytest.raises(UserError, match=r"^fold: .{1,50} is not in .*; take one of \[0, "):
+        select_cases(data, "training", fold)
 
 
 def test_a_byte_order_mark_is_no_fault(data):

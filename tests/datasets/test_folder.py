@@ -17,6 +17,7 @@ from PIL import Image
 
 from shared.datasets.datalist import read_datalist
 from shared.datasets.folder import format_summary, prepare
+from shared.datasets.folder_pairs import ORPHAN
 from shared.datasets.picture import read_label, read_picture
 from shared.datasets.plan import make_plan
 from shared.errors import UserError
@@ -47,8 +48,9 @@ def dot(value: int = 255, row: int = 1, column: int = 2, dtype: type = np.uint8)
 @pytest.fixture
 def folders(tmp_path: Path) -> dict[str, Path]:
     """Four pictures with binary masks, the third without any foreground."""
-    for name, mask in (("a", dot()), ("b", dot(row=4)), ("c", dot(0)), ("d", dot(column=6))):
-        write(tmp_path / "images" / f"{name}.png", grey())
+    masks = {"a": dot(), "b": dot(row=4), "c": dot(0), "d": dot(column=6)}
+    for number, (name, mask) in enumerate(masks.items()):
+        write(tmp_path / "images" / f"{name}.png", grey(number))
         write(tmp_path / "masks" / f"{name}.png", mask)
     return {"images": tmp_path / "images", "masks": tmp_path / "masks", "output": tmp_path / "out"}
 
@@ -135,7 +137,7 @@ def test_formats_sizes_names_and_sub_folders_in_one_set(tmp_path: Path) -> None:
 
 def test_masks_inside_the_images(tmp_path: Path) -> None:
     for name in "ab":
-        write(tmp_path / "data" / f"{name}.png", grey())
+        write(tmp_path / "data" / f"{name}.png", grey(ord(name[-1])))
         write(tmp_path / "data" / "masks" / f"{name}.png", dot(1))
     summary = prepare(tmp_path / "data", tmp_path / "data" / "masks", tmp_path / "data" / "out", num_folds=2)
     assert summary["pictures"] == 2
@@ -227,7 +229,7 @@ def test_classes_without_a_gap(folders: dict[str, Path]) -> None:
 
 def test_a_folder_for_each_class(tmp_path: Path) -> None:
     for name in ("a", "b", "sub/c"):
-        write(tmp_path / "images" / f"{name}.png", grey())
+        write(tmp_path / "images" / f"{name}.png", grey(ord(name[-1])))
     rust, crack = grey(255), dot(255) + dot(255, row=3)
     write(tmp_path / "masks" / "rust" / "a_mask.png", rust)
     write(tmp_path / "masks" / "crack" / "a.png", crack)
@@ -287,7 +289,7 @@ def test_all_faults_at_once(folders: dict[str, Path], tmp_path: Path) -> None:
         "/masks/c_mask.png: a second mask for the picture of /masks/c.png -> keep one of the two",
         "/images/d.png: differs from d.bmp only by its suffix, letter case or Unicode form -> "
         "rename or delete one of the two",
-        "/masks/e.png: a mask without a picture /images/e.* -> add it or delete the mask",
+        f"/masks/e.png: a mask without a picture /images/e.* -> {ORPHAN}",
         "/masks/f.png: a label map in colours -> save the numbers of the classes or instances as grey values",
         "/groups.csv: lacks 1 ids of the data: g -> add them",
     ):
@@ -307,7 +309,7 @@ def test_a_name_from_a_mac_is_the_same_name(tmp_path: Path) -> None:
     """There ``ä`` is stored as ``a`` and two dots, NFD; elsewhere as one letter, NFC."""
     ids = [normalize("NFC", id_) for id_ in ("Zähler/früh", "Zähler/spät")]
     for row, (id_, of_images, of_masks) in enumerate(zip(ids, ("NFC", "NFD"), ("NFD", "NFC"), strict=True)):
-        write(tmp_path / "images" / normalize(of_images, f"{id_}.png"), grey())
+        write(tmp_path / "images" / normalize(of_images, f"{id_}.png"), grey(ord(id_[-1])))
         write(tmp_path / "masks" / normalize(of_masks, f"{id_}_mask.png"), dot(row=row))
     table = "id,group\n" + "".join(f"{normalize('NFD', id_)},{id_}\n" for id_ in ids)
     (tmp_path / "groups.csv").write_text(table, encoding="utf-8")
@@ -356,7 +358,7 @@ def test_folders(folders: dict[str, Path]) -> None:
 
 def test_folds_keep_groups_and_spread_what_is_empty(tmp_path: Path) -> None:
     for number in range(24):
-        write(tmp_path / "images" / f"{number:02}.png", grey())
+        write(tmp_path / "images" / f"{number:02}.png", grey(number))
         write(tmp_path / "masks" / f"{number:02}.png", dot(255 * (number // 2 % 3 > 0)))
     table = "id,group\n" + "".join(f"{number:02},{number // 2}\n" for number in range(24))
     (tmp_path / "groups.csv").write_text(table)
@@ -392,3 +394,33 @@ def test_real_nuclei(tmp_path: Path) -> None:
     for case in read_datalist(tmp_path / "out")["training"]:
         np.testing.assert_array_equal(read_label(case["label"]), expected[case["id"]])
         assert read_picture(case["image"]).shape == (*expected[case["id"]].shape, 3)
+
+
+def test_equal_pictures_share_a_fold(folders: dict[str, Path]) -> None:
+    write(folders["images"] / "d.tif", grey(1))  # the pixels of b in another kind of file
+    (folders["images"] / "d.png").unlink()
+    summary = run(folders)
+    cases = {case["id"]: case for case in read_datalist(folders["output"])["training"]}
+    assert cases["d"]["group"] == cases["b"]["group"] == "b" and cases["d"]["fold"] == cases["b"]["fold"]
+    told = "WARNING    1 pictures repeat others pixel by pixel: d (b), so that these are in one fold"
+    assert told in format_summary(summary)
+
+
+def test_much_foreground_is_told(folders: dict[str, Path]) -> None:
+    assert "black and white" not in format_summary(run(folders))
+    for name in "abd":
+        write(folders["masks"] / f"{name}.png", 255 - dot())
+    text = format_summary(run(folders | {"output": folders["output"].with_name("more")}))
+    assert "WARNING    73% of all pixels are foreground; are black and white of the masks swapped?" in text
+
+
+@pytest.mark.parametrize("ending", ["_cp_masks", "-mask", "_0000", " Label", "_GT", ".seg", "_masks"])
+def test_known_endings_of_masks(folders: dict[str, Path], ending: str) -> None:
+    (folders["masks"] / "a.png").rename(folders["masks"] / f"a{ending}.png")
+    run(folders)
+    np.testing.assert_array_equal(labels(folders)["a"], dot(1))
+
+
+def test_an_unknown_ending_is_told_the_known_ones(folders: dict[str, Path]) -> None:
+    (folders["masks"] / "a.png").rename(folders["masks"] / "a_truth.png")
+    assert "give it the picture's name and _ with mask, masks, label" in faults(folders)[1]

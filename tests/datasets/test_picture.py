@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
+import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable
@@ -455,3 +456,72 @@ def test_sixteen_bits_as_eight(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "float.tif", GREY.astype(np.float32))
     with pytest.raises(UserError, match="float.tif: values of the type float32 -> save it with 8 or 16 bits"):
         reader.get_data(tmp_path / "float.tif")
+
+
+def promising(path: Path, array: np.ndarray, sides: tuple[int, int], **options: object) -> None:
+    """A TIFF whose header claims to have other sides, in one strip."""
+    tifffile.imwrite(path, array, photometric="minisblack", rowsperstrip=len(array), **options)
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        for name, side in zip(("ImageLength", "ImageWidth", "RowsPerStrip"), (*sides, sides[0]), strict=True):
+            tiff.pages[0].tags[name].overwrite(side)
+
+
+def test_a_tiff_is_unpacked_as_far_as_its_header_promises(tmp_path: Path) -> None:
+    path, zeros = tmp_path / "a.tif", np.zeros((4096, 4096), np.uint8)
+    promising(path, zeros, (4000, 4096), compression="zlib")
+    assert read_picture(path).shape == (4000, 4096, 1)
+    promising(path, zeros, (16, 16), compression="zlib")
+    tracemalloc.start()
+    with pytest.raises(UserError, match="a.tif: a part that is larger than its header says -> save it anew"):
+        read_picture(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+    promising(path, zeros[:16, :16], (16_000, 16_000), compression="zlib")
+    with pytest.raises(UserError, match="a.tif: its header promises 256,000,000 bytes, the file holds [0-9,]+ at most"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg", "a.bmp"])
+def test_a_picture_that_does_not_fit_into_memory_is_told(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.zeros((100, 100), np.uint8)).save(tmp_path / name)
+    monkeypatch.setattr("shared.datasets.files.free_memory", lambda: 10_000)
+    with pytest.raises(UserError, match=f"{name}: reading it takes about 0.0 GB of memory, 0.0 GB are free -> make it"):
+        read_picture(tmp_path / name)
+
+
+def two_tone(path: Path, colours: list[int], index: np.ndarray) -> Path:
+    image = Image.fromarray(index.astype(np.uint8))
+    image.putpalette(colours)
+    image.save(path)
+    return path
+
+
+def test_what_is_seen_decides_where_a_palette_contradicts_the_numbers(tmp_path: Path) -> None:
+    mask = np.eye(5, 7, dtype=np.uint8)
+    quantized = tmp_path / "quantized.png"
+    Image.fromarray(255 * mask).convert("RGB").quantize(2).save(quantized)
+    np.testing.assert_array_equal(read_label(quantized) > 0, mask > 0)
+    for suffix in ("png", "bmp", "tif"):
+        path = two_tone(tmp_path / f"white_first.{suffix}", [255] * 3 + [0] * 3, 1 - mask)
+        np.testing.assert_array_equal(read_label(path), 255 * mask)
+    for name, colours in (("black first", [0] * 3 + [255] * 3), ("white and red", [255] * 3 + [255, 0, 0])):
+        np.testing.assert_array_equal(read_label(two_tone(tmp_path / f"{name}.png", colours, mask)), mask)
+    inverting = [value for value in range(255, -1, -1) for _ in range(3)]
+    np.testing.assert_array_equal(read_label(two_tone(tmp_path / "imagej.png", inverting, 255 * mask)), 255 * mask)
+    with pytest.raises(UserError, match=r"red.png: a palette in which the number 0, background, is bright and 1 is bl"):
+        read_label(two_tone(tmp_path / "red.png", [255, 0, 0] + [0] * 3, 1 - mask))
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_a_mask_in_the_transparency_alone_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"mask.{suffix}"
+    white = np.full((5, 7, 4), 255, np.uint8)
+    white[..., 3] *= np.eye(5, 7, dtype=np.uint8)
+    Image.fromarray(white).save(path)
+    with pytest.raises(UserError, match="a label map of one colour, of which only the transparency varies -> save"):
+        read_label(path)
+    white[..., 3] = 9
+    Image.fromarray(white).save(path)
+    assert (read_label(path) == 255).all()

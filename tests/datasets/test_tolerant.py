@@ -8,6 +8,8 @@ def test_a_mistake_in_the_data_travels_on_and_a_bug_does_not():
     def read(item):
         if item["image"] == "bad":
             raise RuntimeError("applying transform") from UserError("bad: cut short")
+        if item["image"] == "large":
+            raise RuntimeError("applying transform") from MemoryError("Unable to allocate 64 TiB")
         if item["image"] == "bug":
             raise RuntimeError("a bug")
         return {**item, "image": 1}
@@ -18,4 +20,6 @@ def test_a_mistake_in_the_data_travels_on_and_a_bug_does_not():
     assert dataset[1]["image"].shape == dataset[1]["raw"].shape == (2, 1, 1)
     with pytest.raises(RuntimeError, match="applying transform"):
         dataset[2]
+    large = TolerantDataset([{"image": "large", "file": "a.nii"}], read)[0]
+    assert large["error"] == "a.nii: takes more memory than is free; make it smaller"
     assert TolerantDataset(dataset.data, read, channels=4, spatial_dims=3)[1]["image"].shape == (4, 1, 1, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import tracemalloc
 from pathlib import Path
 
 import nibabel as nib
@@ -69,7 +70,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
         "cut.nii.gz": (whole[: len(whole) // 2], "damaged or unsupported ("),
         "flipped.nii.gz": (bytes(flipped), "damaged or unsupported ("),
         "sum.nii.gz": (no_sum, "damaged or unsupported (CRC"),
-        "cut.nii": (raw[: len(raw) // 2], "damaged or unsupported ("),
+        "cut.nii": (raw[: len(raw) // 2], "its header promises 15,712 bytes, the file holds 7,856 at most -> copy it"),
         "head.nii": (raw[:100], "not a NIfTI file -> convert it, or give it its true suffix"),
         "text.nii.gz": (b"<html>no such file</html>", "not a NIfTI file"),
         "cut.mha": (mha[:-100], "damaged or unsupported ("),
@@ -86,6 +87,72 @@ def test_damage_is_named(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match=r"cannot be opened \(No such file"):
         read_volume(tmp_path / "none.nii.gz")
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_header_that_promises_more_than_there_is(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / f"a{suffix}", voxels(0))
+    data = bytearray(path.read_bytes() if suffix == ".nii" else gzip.decompress(path.read_bytes()))
+
+    def with_sides(*sides: int) -> None:
+        data[42:48] = np.array(sides, "<i2").tobytes()  # dim[1..3]
+        path.write_bytes(data if suffix == ".nii" else gzip.compress(data, mtime=0))
+
+    with_sides(32767, 32767, 32767)
+    with pytest.raises(UserError, match=f"a{suffix}: its header promises 70,362,301,923,678 bytes, the file holds"):
+        read_volume(path)
+    with_sides(24, 20, 17)
+    with pytest.raises(UserError, match="a.nii.*: its header promises 16,672 bytes, the file holds 15,712 at most"):
+        read_volume(path)
+    with_sides(-24, 20, 16)
+    with pytest.raises(UserError, match=f"a{suffix}: "):
+        read_volume(path)
+    with_sides(24, 20, 16)
+    monkeypatch.setattr("shared.datasets.files.free_memory", lambda: 90_000)
+    with pytest.raises(UserError, match=r"reading it takes about 0.0 GB of memory, 0.0 GB are free -> make it smaller"):
+        read_volume(path)
+    monkeypatch.setattr("shared.datasets.files.free_memory", lambda: 93_000)  # 352 + 7680 voxels of 2 + 2 + 8 bytes
+    np.testing.assert_array_equal(read_volume(path).values, voxels(0))
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_nothing_is_kept_of_what_follows_the_voxels(tmp_path: Path, suffix: str) -> None:
+    data = nib.Nifti1Image(voxels(0), LPS).to_bytes()
+    for zeros, is_sound in ((2**20, True), (2**26, False)):
+        whole = data + bytes(zeros)
+        (tmp_path / f"a{suffix}").write_bytes(whole if suffix == ".nii" else gzip.compress(whole, 1, mtime=0))
+        tracemalloc.start()
+        if is_sound:
+            np.testing.assert_array_equal(read_volume(tmp_path / f"a{suffix}").values, voxels(0))
+        else:
+            with pytest.raises(UserError, match=f"a{suffix}: goes on behind the 15,712 bytes that its header promises"):
+                read_volume(tmp_path / f"a{suffix}")
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+        tracemalloc.stop()
+
+
+def test_headers_of_itk_promise_no_more_than_there_is_and_name_no_other_file(tmp_path: Path) -> None:
+    mha = write(tmp_path / "a.mha", voxels(0)).read_bytes()
+    nrrd = write(tmp_path / "a.nrrd", voxels(0)).read_bytes()
+    other = "a header whose voxels lie in another file -> save both in one file"
+    for name, data, message in (
+        (
+            "sides.mha",
+            mha.replace(b"DimSize = 24 20 16", b"DimSize = 24000 20000 16000"),
+            "its header promises 15,360,",
+        ),
+        ("sides.nrrd", nrrd.replace(b"sizes: 24 20 16", b"sizes: 24000 20000 16000"), "its header promises 15,360,"),
+        ("other.mha", mha.replace(b"= LOCAL", b"= /dev/zero"), other),
+        ("other.nrrd", nrrd.replace(b"encoding:", b"data file: /dev/zero\nencoding:"), other),
+        ("long.nrrd", nrrd.replace(b"encoding:", b"#" + bytes(2**17) + b"\nencoding:"), "damaged or unsupported (its"),
+    ):
+        assert data not in (mha, nrrd)
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(UserError) as caught:
+            read_volume(tmp_path / name)
+        assert str(caught.value).startswith(f"{tmp_path / name}: {message}"), name
 
 
 def test_numbers_and_headers_that_cannot_be(tmp_path: Path) -> None:

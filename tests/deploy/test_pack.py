@@ -9,6 +9,7 @@ import re
 import runpy
 import shutil
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_the_archive_is_whole_and_says_so_itself(packed, name):
     listed = dict(line.split("  ")[::-1] for line in found.pop(f"{name}/SHA256SUMS").decode().splitlines())
     assert listed == {n.removeprefix(f"{name}/"): hashlib.sha256(c).hexdigest() for n, c in found.items()}
     source = {file.relative_to(ROOT / "bundles" / name).as_posix() for file in (ROOT / "bundles" / name).rglob("*.*")}
-    files = [*ROOT.glob("shared/**/*.py"), *ROOT.glob(f"shared/{ENCODER}.*")]
+    files = [*ROOT.glob("shared/**/*.py"), *ROOT.glob(f"shared/{ENCODER}.*"), ROOT / "shared/datasets/dsb_groups.csv"]
     code = {f"{package_of(name)}/{file.relative_to(ROOT / 'shared').as_posix()}" for file in files}
     assert set(listed) == source | code | {"LICENSE", "requirements.txt"}
     encoder = found[f"{name}/{package_of(name)}/{ENCODER}.pt"]
@@ -50,6 +51,13 @@ def test_the_archive_is_whole_and_says_so_itself(packed, name):
     parser = load_bundle_config(str(packed / f"{name}.zip"), "train.json", "inference.json")
     assert parser["bundle_root"] == "."
     assert parser["network_def::_target_"].startswith(f"{package_of(name)}.networks.")
+
+
+def test_an_installation_brings_the_files_that_are_no_code_too():
+    folders = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    named = {(ROOT / folder.replace(".", "/"), pattern) for folder, patterns in folders.items() for pattern in patterns}
+    found = {file for file in (ROOT / "shared").rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")}
+    assert {file for folder, pattern in named for file in folder.glob(pattern)} == found
 
 
 @pytest.mark.parametrize("name", BUNDLES)

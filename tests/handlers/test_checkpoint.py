@@ -92,6 +92,21 @@ def test_resume_goes_on_with_the_weights_and_the_best_so_far(tmp_path):
     assert weight == 5
 
 
+def test_a_training_that_has_ended_is_not_trained_over(tmp_path):
+    run(tmp_path, [0.1, 0.9])
+    with pytest.raises(UserError, match="output_dir: .* holds a training that has ended; name another folder"):
+        run(tmp_path, [0.5, 0.6])
+    assert best(tmp_path) == 2
+
+
+def test_a_training_does_not_go_on_behind_its_schedule(tmp_path):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+    run(tmp_path / "a", [0.1, 0.2], lr_scheduler=schedule)
+    with pytest.raises(UserError, match="epochs: the learning rate falls over 2, the training goes on to 3; give as"):
+        run(tmp_path / "b", [0.1, 0.2, 0.3], lr_scheduler=schedule)
+
+
 def test_early_stop_counts_from_the_best_and_survives_a_resume(tmp_path):
     metrics = [0.1, 0.9, 0.2, 0.3, 0.4, 1.0]
     trainer, _ = run(tmp_path, metrics, early_stop=3)
@@ -115,13 +130,6 @@ def test_sigterm_is_given_back(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     run(tmp_path, [0.1])
     assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_what_a_killed_run_left_half_written_goes(tmp_path):
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / ".0123456789abcdef.part.pt").touch()
-    run(tmp_path, [0.1])
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["epoch_00001.pt"]
 
 
 def test_an_error_saves_what_the_interval_left_unsaved(tmp_path):

@@ -1,4 +1,6 @@
 import csv
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -135,3 +137,44 @@ def test_a_picture_that_is_gone_leaves_the_table_even_if_nothing_is_left_to_do(t
     SupervisedEvaluator(torch.device("cpu"), loader, torch.nn.Identity(), val_handlers=[handler])
     assert [row["picture"] for row in rows(tmp_path)] == ["a.tif"]
     check_findings(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("stop", "kind", "code"),
+    [
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), SystemExit, 143),
+        (lambda: os.kill(os.getpid(), signal.SIGINT), KeyboardInterrupt, None),
+        (lambda: torch.empty(2**60), RuntimeError, None),
+    ],
+)
+def test_a_run_that_is_stopped_keeps_its_rows_and_says_how_to_go_on(tmp_path, caplog, stop, kind, code):
+    caplog.set_level("INFO")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler), signal.getsignal(signal.SIGTERM)
+
+    class Stops(str):
+        """The error of an item, at which the run is stopped."""
+
+        def __bool__(self):
+            stop()
+            return False
+
+    labels = [torch.ones(2, 2, dtype=torch.int64)] * 3
+    with pytest.raises(kind) as raised:
+        segment(tmp_path, labels, ["", "", Stops()])
+    assert code is None or raised.value.code == code
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == (
+        signal.default_int_handler,
+        before[1],
+    )
+    signal.signal(signal.SIGINT, before[0])
+    assert {row["picture"] for row in rows(tmp_path)} == {"s/0.tif", "s/1.tif"}
+    (told,) = [message for message in caplog.messages if message.startswith("stopped")]
+    assert told.startswith("stopped with 2 done, see ") and told.endswith("/out --skip_existing True")
+
+
+def test_a_run_that_cannot_start_leaves_the_table_as_it_is(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "findings.csv").write_text("other\n1\n")
+    with pytest.raises(UserError, match="of another bundle or of an older version"):
+        segment(tmp_path, [torch.ones(2, 2, dtype=torch.int64)], [""], skip_existing=True)
+    assert (tmp_path / "out" / "findings.csv").read_text() == "other\n1\n"

@@ -17,7 +17,7 @@ from monai.engines import SupervisedEvaluator
 from monai.inferers import SimpleInferer
 from monai.transforms import Compose, CopyItemsd, CropForegroundd, Lambdad, Orientationd
 from PIL import Image
-from tiny_heads import LPS, OBLIQUE, SHAPE, tumour, write
+from tiny_heads import LPS, OBLIQUE, SHAPE, tumour, voxels, write
 
 from shared.datasets import LoadModalitiesd, TolerantDataset, list_brats_cases
 from shared.errors import UserError
@@ -73,8 +73,8 @@ def brain(dtype: type = np.int16) -> np.ndarray:
 
 
 def four(folder: Path, ends: str = ".nii.gz", affine: np.ndarray = LPS) -> None:
-    for kind in ("t1", "t1ce", "t2", "flair"):
-        write(folder / f"{folder.name}_{kind}{ends}", brain(), affine)
+    for number, kind in enumerate(("t1", "t1ce", "t2", "flair")):
+        write(folder / f"{folder.name}_{kind}{ends}", voxels(number) if number else brain(), affine)
 
 
 def test_each_result_lies_on_the_grid_of_its_input(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_each_result_lies_on_the_grid_of_its_input(tmp_path: Path) -> None:
     four(data / "ras", ".NII.GZ", np.diag([1.0, 1, 1, 1]))
     four(data / "itk", ".mha", OBLIQUE)
     (data / "sub").mkdir()
-    decathlon = np.stack([brain()] * 4, axis=-1)
+    decathlon = np.stack([voxels(3), brain(), voxels(1), voxels(2)], axis=-1)
     nib.save(nib.Nifti2Image(decathlon, LPS), data / "sub" / "two.nii")
     rows = segment(data, out, save_probability=True)
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.nii.gz")) == [
@@ -185,7 +185,8 @@ def test_the_overlay_is_written(tmp_path: Path) -> None:
 
 
 def raw_of(values: np.ndarray, present: list[bool], affine: np.ndarray = LPS) -> MetaTensor:
-    meta = {"present": np.array(present), "background": np.zeros(4), "filename_or_obj": "a_t1.mha"}
+    meta = {"present": np.array(present), "copy_of": np.full(4, -1), "filename_or_obj": "a_t1.mha"}
+    meta |= {name: np.zeros(4) for name in ("background", "noise")}
     return MetaTensor(torch.from_numpy(values), affine=torch.from_numpy(affine), meta=meta)
 
 
@@ -211,6 +212,21 @@ def test_doubts() -> None:
     standardised = raw_of(sound, [True] * 4)
     standardised.meta["background"][[1, 3]] = -3.456, -0.5
     assert list(doubts(standardised, 1)) == ["taken as background, which should be 0: -3.46 in t1ce, -0.5 in flair"]
+    ringing = raw_of(sound, [True] * 4)
+    ringing.meta["noise"][[0, 2]] = 7.5
+    assert list(doubts(ringing, 1)) == [
+        "noise or ringing outside the brain taken as background: t1, t2; is the skull removed?"
+    ]
+
+
+def test_what_enhances_is_doubtful_without_its_modality() -> None:
+    sound = np.zeros((4, 10, 10, 10), np.float32)
+    guess = "volume_et_ml is a guess without t1ce, which alone shows what enhances"
+    missing = raw_of(sound, [True, False, True, True])
+    assert list(doubts(missing, 1)) == ["modalities missing: t1ce", guess]
+    copied = raw_of(sound, [True] * 4)
+    copied.meta["copy_of"][[1, 3]] = 0, 2
+    assert list(doubts(copied, 1)) == ["t1ce is a copy of t1", "flair is a copy of t2", guess]
 
 
 def save(tmp_path: Path, shape: tuple[int, ...], probability: float, **more: int) -> dict[str, str]:

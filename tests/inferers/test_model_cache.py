@@ -1,8 +1,9 @@
 import os
 from pathlib import Path
 
+from shared.atomic import part_name
 from shared.inferers import model_cache
-from shared.inferers.model_cache import cache_folder, store
+from shared.inferers.model_cache import cache_folder, store, workplace
 
 
 def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
@@ -31,8 +32,19 @@ def test_the_oldest_entries_go_and_an_entry_that_is_there_stays(tmp_path, monkey
 
 def test_what_a_killed_process_left_goes_and_what_another_writes_stays(tmp_path):
     made, cache = tmp_path / "made", tmp_path / "cache"
-    for folder in (made, cache / ".part-old", cache / ".part-new"):
+    new = part_name()
+    left = new.replace(str(os.getpid()), "4194305")  # no process has so large a number
+    for folder in (made, cache / left, cache / new):
         folder.mkdir(parents=True)
-    os.utime(cache / ".part-old", (0, 0))
     store(made, cache / "entry")
-    assert sorted(path.name for path in cache.iterdir()) == [".part-new", "entry"]
+    assert sorted(path.name for path in cache.iterdir()) == [new, "entry"]
+
+
+def test_networks_are_converted_beside_the_entry_where_that_can_be(tmp_path):
+    with workplace(tmp_path / "cache" / "entry") as made:
+        assert made.is_dir() and made.parent == tmp_path / "cache"
+    assert not made.exists()
+    (tmp_path / "file").touch()
+    with workplace(tmp_path / "file" / "entry") as made:
+        assert made.is_dir() and tmp_path not in made.parents
+    assert not made.exists()

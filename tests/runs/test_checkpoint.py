@@ -1,3 +1,5 @@
+import zipfile
+
 import pytest
 import torch
 
@@ -56,3 +58,27 @@ def test_pretrained_takes_what_fits_and_names_the_rest(tmp_path, caplog):
 def layers(first, second):
     parts = torch.nn.Linear(first, second), torch.nn.BatchNorm1d(second), torch.nn.Linear(second, 4, bias=False)
     return torch.nn.Sequential(*parts)
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        (torch.ones(1, 1, dtype=torch.complex64), "its weight is of the type torch.complex64"),
+        (torch.ones(1, 1).to_sparse(), "its weight is of the type torch.sparse_coo"),
+        (torch.ones(1).expand(2**40, 2**10), "its weight is larger than what is stored"),
+    ],
+)
+@pytest.mark.parametrize("load", [load_checkpoint, load_pretrained])
+def test_weights_are_plain_numbers_that_are_in_the_file(tmp_path, load, value, wrong):
+    torch.save({"weight": value}, tmp_path / "model.pt")
+    with pytest.raises(UserError, match=f"model.pt is damaged, {wrong}"):
+        load(tmp_path / "model.pt", torch.nn.Linear(1, 1))
+
+
+def test_weights_are_not_unpacked(tmp_path):
+    torch.save({"weight": torch.zeros(2**20)}, tmp_path / "plain.pt")
+    with zipfile.ZipFile(tmp_path / "plain.pt") as plain, zipfile.ZipFile(tmp_path / "model.pt", "w") as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name), zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match=r"model.pt is no readable checkpoint \(packed, as PyTorch packs nothing"):
+        load_checkpoint(tmp_path / "model.pt", torch.nn.Linear(1, 1))

@@ -11,14 +11,20 @@ from shared.runs.knobs import check_knobs
     [
         ("epochs", [1, 300], [0, -1, 1.5, True, None, "3"]),
         ("early_stop", [1, None], [0]),
-        ("seed", [0, 7], [-1, 0.5]),
-        ("learning_rate", [1, 1e-4], [0, -1.0, "fast", None]),
+        ("seed", [0, 7, 2**32 - 1], [-1, 0.5, 2**32]),
+        ("batch_size", [1, 64], [99999999999999999999]),
+        ("num_workers", [0, 32], [-1, 100_000]),
+        ("learning_rate", [1, 1e-4], [0, -1.0, "fast", None, float("inf"), float("nan")]),
         ("clip_gradient", [0.5, None], [0]),
         ("cache_rate", [0, 1, 0.5], [1.1, -0.1]),
         ("channels", [1, 3], [2, True, "3"]),
         ("colour_channels", [3], [1]),
         ("fixed_spacing", [[1, 1, 1], [1.0, 1.0, 1.0]], [[2, 2, 2]]),
-        ("spacing", [[1, 1, 1], (0.5, 1.0, 3.5)], [1, [1, 1], [1, 1, 0], [1, 1, -1], [1, 1, float("nan")], None]),
+        (
+            "spacing",
+            [[1, 1, 1], (0.5, 1.0, 3.5)],
+            [1, [1, 1], [1, 1, 0], [1, 1, -1], [1, 1, float("nan")], [1, 1, 51], None],
+        ),
         ("patch_size", [[96, 96, 96], (32, 64, 128), [256, 256]], [96, [96], [100, 96, 96], [0, 32, 32], None]),
         ("overlap", [0, 0.5], [1, -0.1, "half"]),
         ("channel_order", [None, ["flair", "t1"]], ["flair", [1, 2]]),
@@ -38,3 +44,8 @@ def test_each_rule(name, good, bad):
     for value in bad:
         with pytest.raises(UserError, match=re.escape(f"{name}: {value!r} will not do; take ")):
             check_knobs({"epochs": 1, name: value})
+
+
+def test_of_a_huge_value_the_beginning_is_told():
+    with pytest.raises(UserError, match=r"^epochs: 1000+\.\.\.0+ will not do; take a whole number of 1 or more$"):
+        check_knobs({"epochs": 10**400})

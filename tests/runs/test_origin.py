@@ -22,7 +22,9 @@ def data(tmp_path):
 def weights(tmp_path, data):
     """Of a run that held out fold 2."""
     (tmp_path / "run").mkdir()
-    record = {"data": {"datalist_sha256": sha256_of(data / "datalist.json")}, "starts": []}
+    start = {"command": "python -m monai.bundle run", "working_directory": str(tmp_path)}
+    digest = sha256_of(data / "datalist.json")
+    record = {"data": {"dataset_dir": str(data), "datalist_sha256": digest}, "starts": [start]}
     record["config"] = {**FINE, "fold": 2, "train": {"cases": {"part": "training"}}}
     (tmp_path / "run" / "run.json").write_text(json.dumps(record))
     return tmp_path / "run" / "model.pt"

@@ -32,3 +32,9 @@ def test_windows_are_smaller_where_nothing_is_learned():
 
 def test_a_network_that_takes_no_patch_has_another_fault():
     check_patch([32, 32], torch.nn.Conv2d(5, 1, 3), channels=3)
+
+
+def test_a_patch_that_memory_does_not_hold_is_told_before_it_is_cut():
+    numbers = r"one takes 11,999\.2 GB of memory, [0-9.]+ GB are free"
+    with pytest.raises(UserError, match=rf"patch_size: \[999968, 999968\] is too large, {numbers}; take smaller sides"):
+        check_patch([999968, 999968], UNet(3, 1, FIVE), 3)

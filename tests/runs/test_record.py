@@ -1,11 +1,14 @@
 import json
 import re
+import shutil
 from contextlib import nullcontext
+from threading import Barrier, Thread
 
 import pytest
 
 from shared.errors import UserError
 from shared.runs import new_folder, record, record_run
+from shared.runs.origin import check_origin
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def command_line(monkeypatch):
 
     def given(config):
         monkeypatch.setattr(record, "is_command_line", lambda: True)
-        monkeypatch.setattr(record, "merged_config", lambda options: config)
+        monkeypatch.setattr(record, "config_at_work", lambda: config)
 
     return given
 
@@ -58,6 +61,29 @@ def test_a_file_where_the_folder_should_be(folders):
     folders["output_dir"].write_text("")
     with pytest.raises(UserError, match="out cannot be written"):
         record_run(**folders)
+
+
+def test_of_runs_that_claim_a_folder_at_once_one_gets_it(folders):
+    start, won = Barrier(8), []
+
+    def claim():
+        start.wait()
+        try:
+            record_run(**folders)
+        except UserError as error:
+            assert str(error).endswith("out is not empty; name another folder")
+        else:
+            won.append(1)
+
+    for _ in range(20):
+        threads = [Thread(target=claim) for _ in range(start.parties)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert json.loads((folders["output_dir"] / "run.json").read_text())["seed"] == 7
+        shutil.rmtree(folders["output_dir"])
+    assert len(won) == 20
 
 
 def test_a_resumed_run_keeps_its_knobs_and_its_data(folders, command_line):
@@ -136,3 +162,31 @@ def test_runs_without_a_name_are_named_by_the_time_and_are_never_one(tmp_path):
     names = [new_folder(tmp_path / "runs" / "x") for _ in range(3)]
     assert all(re.fullmatch(r".*/runs/x/\d{8}-\d{6}-\d{6}", name) for name in names)
     assert len(set(names)) == 3
+
+
+@pytest.mark.parametrize("knob", ["resume", "skip_existing"])
+def test_one_that_was_killed_as_it_claimed_its_folder_goes_on(folders, knob):
+    folders["output_dir"].mkdir()
+    (folders["output_dir"] / "run.json").touch()
+    with pytest.raises(UserError, match=f"is not empty; name another folder, or go on in it with --{knob} True"):
+        record_run(**folders, **{knob: False})
+    record_run(**folders, **{knob: True})
+    assert len(json.loads((folders["output_dir"] / "run.json").read_text())["starts"]) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"starts": 5}', '{"starts": []}', '{"starts": [5], "data": {"dataset_dir": "x"}}', "[]", 100_000 * "[",
+        '{"starts": [{"command": "x", "working_directory": "y"}], "data": 5}',
+        '{"starts": [{"command": "x", "working_directory": "y"}], "data": {"dataset_dir": "x"}, "config": 5}',
+    ],
+)  # fmt: skip
+def test_what_is_no_record_is_told(folders, content):
+    folders["output_dir"].mkdir()
+    (folders["output_dir"] / "run.json").write_text(content)
+    for options in ({"resume": True}, {"skip_existing": True}):
+        with pytest.raises(UserError, match=r"run.json: no (record of a run|valid JSON .*it is no record of a run)"):
+            record_run(**folders, **options)
+    check_origin("checkpoint", folders["output_dir"] / "model.pt", {})
+    assert (folders["output_dir"] / "run.json").read_text() == content

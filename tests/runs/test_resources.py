@@ -20,7 +20,7 @@ def cases(tmp_path):
 @pytest.fixture
 def machine(monkeypatch):
     def has(memory, disk):
-        monkeypatch.setattr(resources, "_free_memory", lambda: memory)
+        monkeypatch.setattr(resources, "free_memory", lambda: memory)
         monkeypatch.setattr(resources.shutil, "disk_usage", lambda _: SimpleNamespace(free=disk))
 
     return has
@@ -59,20 +59,3 @@ def test_a_sample_counts_for_all(tmp_path, machine):
     resources.check_resources(tmp_path, NETWORK, [{}] * 40, sample=sample)
     with pytest.raises(UserError, match="caching 41 cases"):
         resources.check_resources(tmp_path, NETWORK, [{}] * 41, sample=sample)
-
-
-@pytest.mark.parametrize(("stat", "free"), [("anon 5\ninactive_file 300\n", 700), ("anon 5\n", 400)])
-def test_a_container_has_what_its_limit_leaves_and_the_files_it_need_not_keep(tmp_path, monkeypatch, stat, free):
-    for name, text in {
-        "memory.max": "1000\n",
-        "memory.current": "600\n",
-        "memory.stat": stat,
-        "none.max": "max",
-    }.items():
-        (tmp_path / name).write_text(text)
-    limited = (tmp_path / "memory.max", tmp_path / "memory.current", "inactive_file")
-    boundless = (tmp_path / "none.max", tmp_path / "memory.current", "inactive_file")
-    monkeypatch.setattr(resources, "CONTAINERS", [limited, boundless, (tmp_path / "absent", tmp_path, "")])
-    assert resources._free_memory() == free
-    monkeypatch.setattr(resources, "CONTAINERS", [boundless])
-    assert resources._free_memory() > 10**6

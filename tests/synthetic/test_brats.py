@@ -98,6 +98,8 @@ def test_a_forest_on_single_voxels_learns_most_of_it() -> None:
         ({"cases": 0}, "cases: 0 is too few; give 1 or more"),
         ({"seed": -1}, "seed: -1 is negative; give 0 or more"),
         ({"size": "64x64"}, "size: '64x64' is not WIDTHxHEIGHTxDEPTH of 16 voxels or more, such as 64x64x48"),
+        ({"size": "9999x9999x9999"}, "size: drawing 9999x9999x9999 takes about 99,970.0 GB of memory, "),
+        ({"size": f"{5000 * '9'}x64x64"}, "is not WIDTHxHEIGHTxDEPTH"),
         ({"size": "64x64x15"}, "size: '64x64x15' is not"),
     ],
 )
