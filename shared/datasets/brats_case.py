@@ -29,6 +29,7 @@ class CaseReport:
         shape: of the grid, in voxels.
         spacing: of the grid, in mm.
         orientation: of the grid, e.g. ``LPS``.
+        is_placed: the header tells it.
         maxima: greatest value of each modality.
         voxels: of each class inside, from background (0) to enhancing tumour (3).
         has_background: in all modalities it is known what is outside the brain.
@@ -41,6 +42,7 @@ class CaseReport:
     shape: tuple[int, ...] = ()
     spacing: tuple[float, ...] = ()
     orientation: str = ""
+    is_placed: bool = True
     maxima: dict[str, float] = field(default_factory=dict)
     voxels: list[int] = field(default_factory=lambda: [0] * len(LABELS))
     has_background: bool = True
@@ -82,7 +84,7 @@ def examine_case(case: Case, allow_missing: bool = False) -> CaseReport:
         wrong = "holds nothing, one value throughout the brain"
         report.faults += [str(Fault(_file(case, name), f"{name} {wrong}", remedy)) for name in report.empty]
     if first:
-        report.shape, report.orientation = first[1].shape, first[1].orientation
+        report.shape, report.orientation, report.is_placed = first[1].shape, first[1].orientation, first[1].is_placed
         report.spacing = tuple(float(six_digits(side)) for side in np.linalg.norm(first[1].affine[:3, :3], axis=0))
     return report
 

@@ -14,7 +14,7 @@ from .brats_source import Case, group_files, list_volumes
 from .faults import Fault, encoding_faults, raise_faults, twins
 from .listing import finished_names
 from .nifti_grid import read_header
-from .volume import without_suffix
+from .volume import drop_single_axes, without_suffix
 from .walk import is_result, is_run
 
 __all__ = ["list_brats_cases"]
@@ -137,7 +137,7 @@ def _is_case(path: Path, count: int, has_neighbours: bool) -> bool:
         header = read_header(path)
         if header is None:
             return not has_neighbours
-        shape = header.get_data_shape()
+        shape = drop_single_axes(header.get_data_shape())
     channels = shape[3] if len(shape) > 3 else 1
     if has_neighbours:
         return channels > 1 and channels == count

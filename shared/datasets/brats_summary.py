@@ -9,6 +9,7 @@ from typing import Any
 from .brats_case import CaseReport
 from .brats_conventions import LABELS, MODALITIES
 from .brats_source import Case, Found
+from .volume import NOT_PLACED
 
 __all__ = ["format_summary", "summarise"]
 
@@ -31,6 +32,7 @@ def summarise(found: Found, reports: Sequence[CaseReport]) -> dict[str, Any]:
         "maxima": {"min": min(maxima), "max": max(maxima)},
         "cases_with": {name: sum(report.voxels[int(number)] > 0 for report in reports) for number, name in _classes()},
         "millilitres": {name: _mean_volume(reports, int(number)) for number, name in _classes()},
+        "not_placed": [report.id for report in reports if not report.is_placed],
         "background_not_0": [report.id for report in reports if not report.has_background],
         "noisy": [report.id for report in reports if report.noisy],
         "empty": [f"{name} of {report.id}" for report in reports for name in report.empty],
@@ -63,6 +65,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         lines.append(f"note       the groups file has {summary['extra_group_ids']} ids more than the data; left out")
     if summary["ignored"]:
         lines.append(f"note       {len(summary['ignored'])} volumes left out, such as {summary['ignored'][0]}")
+    if names := summary["not_placed"]:
+        lines.append(f"WARNING    {NOT_PLACED} in {len(names)} cases ({_shown(names)}); compare a picture of each")
     if empty := summary["empty"]:
         lines.append(f"WARNING    modalities that hold nothing, taken as missing: {_shown(empty)}")
     if noisy := summary["noisy"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from tiny_heads import LPS, SHAPE, case_2015, case_2019, case_2023, case_decathlon, tumour, voxels, write
@@ -221,6 +222,16 @@ def test_what_holds_nothing_is_missing_and_noise_is_told(tmp_path: Path) -> None
         "x0/x0_t1.nii.gz: t1 holds nothing, one value throughout the brain -> download or convert it again"
     )
     assert len(lines) == 4
+
+
+def test_a_guessed_orientation_is_told(tmp_path: Path) -> None:
+    for number in range(2):
+        folder = case_2019(tmp_path / "raw", number, f"x{number}")
+    for file in folder.iterdir():
+        nib.save(nib.Nifti1Image(np.asanyarray(nib.load(file).dataobj), None), file)
+    text = format_summary(prepare(tmp_path / "raw", tmp_path / "out", num_folds=2, num_workers=1))
+    told = "WARNING    the header does not tell where the axes point (qform_code and sform_code are 0) in 1 cases (x1)"
+    assert told in text
 
 
 def test_wrong_options_and_nothing_to_learn(tmp_path: Path) -> None:

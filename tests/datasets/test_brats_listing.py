@@ -110,10 +110,18 @@ def test_files_of_unknown_names(tmp_path: Path, caplog: pytest.LogCaptureFixture
     volume(tmp_path / "a" / "all.nii.gz", 3, 4, 5, 4)
     volume(tmp_path / "atlas.nii.gz", 3, 4, 5, 1)
     volume(tmp_path / "five.nii.gz", 3, 4, 5, 5)
+    volume(tmp_path / "vector.nii.gz", 3, 4, 5, 1, 4)
+    volume(tmp_path / "single.nii.gz", 3, 4, 5, 1, 1)
     touch(tmp_path, "a/broken.nii.gz", "broken.nii.gz", "plain.mha")
-    assert ids(tmp_path, "out") == ["a", "a/all", "broken", "five"]  # the last two get their errors when they are read
-    assert f"tell no modality: 5, such as {tmp_path}/a/a_parcels.nii.gz" in caplog.text
-    assert ids(tmp_path, "out", channel_order=["t1"]) == ["a", "atlas", "broken", "five", "plain"]
+    assert ids(tmp_path, "out") == [
+        "a",
+        "a/all",
+        "broken",
+        "five",
+        "vector",
+    ]  # the last two get their errors when they are read
+    assert f"tell no modality: 6, such as {tmp_path}/a/a_parcels.nii.gz" in caplog.text
+    assert ids(tmp_path, "out", channel_order=["t1"]) == ["a", "atlas", "broken", "five", "plain", "single", "vector"]
 
 
 def test_all_faults_at_once(tmp_path: Path) -> None:
