@@ -1,4 +1,4 @@
-"""The cases in a folder of brain tumours, BraTS 2012 to 2023 and the Decathlon, told by their names."""
+"""The cases in a folder of brain tumours, BraTS 2012 to 2024 and the Decathlon, told by their names."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def find_cases(source: Path, allow_missing: bool = False) -> Found:
     """Find the cases of all layouts in a folder; letter case does not count, nor which folders there are above a case.
 
     * ``<case>_{t1,t1ce,t2,flair,seg}``: BraTS 2017 to 2021; ``t2_flair`` is ``flair`` here and below.
-    * ``<case>-{t1n,t1c,t2w,t2f,seg}``: BraTS 2023.
+    * ``<case>-{t1n,t1c,t2w,t2f,seg}``: BraTS 2023 and 2024.
     * ``imagesTr/<case>`` and ``labelsTr/<case>``, or ``<case>_image`` and ``<case>_label``: Decathlon, all modalities
       in one file. ``imagesTs``, which has no labels, is left out.
     * ``<case>/VSD.Brain.XX.O.MR_T1c.1/VSD.Brain.XX.O.MR_T1c.1``, or ``<case>/{T1,T1c,T2,Flair,OT,OTMultiClass}``, which

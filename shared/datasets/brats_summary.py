@@ -33,6 +33,7 @@ def summarise(found: Found, reports: Sequence[CaseReport]) -> dict[str, Any]:
         "cases_with": {name: sum(report.voxels[int(number)] > 0 for report in reports) for number, name in _classes()},
         "millilitres": {name: _mean_volume(reports, int(number)) for number, name in _classes()},
         "not_placed": [report.id for report in reports if not report.is_placed],
+        "with_cavity": [report.id for report in reports if report.cavity],
         "background_not_0": [report.id for report in reports if not report.has_background],
         "noisy": [report.id for report in reports if report.noisy],
         "empty": [f"{name} of {report.id}" for report in reports for name in report.empty],
@@ -58,6 +59,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         ),
         f"written    {summary['datalist']}; the volumes stay where they are",
     ]
+    if names := summary["with_cavity"]:
+        lines.append(f"note       a resection cavity (label 4) in {len(names)} cases ({_shown(names)}) is background")
     lines += [f"note       {count} cases without {names}" for names, count in summary["incomplete"].items()]
     if summary["patients"] == summary["cases"] and not summary["has_groups"]:
         lines.append("note       each case counts as a patient of its own; if some are of one patient, give --groups")

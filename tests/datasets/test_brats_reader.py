@@ -203,7 +203,7 @@ def test_other_numbers_are_refused() -> None:
         with pytest.raises(UserError) as caught:
             number_labels("a", values, "2019")
         assert str(caught.value).startswith(message)
-    with pytest.raises(ValueError, match="convention must be one of 2015, 2019, 2023, decathlon, got '2020'"):
+    with pytest.raises(ValueError, match="convention must be one of 2015, 2019, 2023, 2024, decathlon, got '2020'"):
         number_labels("a", np.zeros(2), "2020")
 
 
