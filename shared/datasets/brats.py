@@ -115,6 +115,9 @@ def _find(source: Path, table: str | Path | None, allow_missing: bool, conventio
             raise UserError(f"label_convention: {wrong} and later, {remedy}")
         for case in found.cases:
             case.convention = convention or case.convention
+            if case.convention not in CONVENTIONS:
+                wrong = "labels that nnU-Net's dataset.json numbers need it; decathlon is the order of its own BraTS"
+                raise UserError(f"label_convention: {wrong}, 2023 that of the challenge; one of {known}")
         return found
     if convention is None:
         raise UserError(f"label_convention: a table needs it, since numbers do not tell what they mean; one of {known}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UserError
 from .brats_conventions import DECATHLON_ORDER, MODALITIES
-from .brats_source import Case, group_files, list_volumes
+from .brats_source import Case, group_files, list_volumes, refuse_numbered
 from .faults import Fault, encoding_faults, raise_faults, twins
 from .listing import finished_names
 from .nifti_grid import read_header
@@ -66,6 +66,7 @@ def list_brats_cases(
     folders = {file.parent for case in cases for file in case.images}
     loose = [file for file in found.ignored if _is_case(file, len(order), file.parent in folders)]
     unknown = [file for file in found.ignored if file not in loose]
+    refuse_numbered(root, unknown)
     cases = sorted([*cases, *(_loose_case(file, root) for file in loose)], key=lambda case: case.id)
     if not cases:
         hint = f"; the name of {unknown[0].name} tells no modality" if unknown else ""

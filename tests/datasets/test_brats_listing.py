@@ -156,8 +156,8 @@ def test_what_cannot_work_is_said_before_it_starts(tmp_path: Path) -> None:
         list_brats_cases(tmp_path / "nowhere", "out")
     with pytest.raises(UserError, match="dataset_dir: no case in .*; name a folder with <case>_t1"):
         list_brats_cases(tmp_path, "out")
-    with pytest.raises(UserError, match="no case in .*; the name of sub-01_T1w.nii.gz tells no modality; name"):
-        list_brats_cases(volume(tmp_path / "sub-01_T1w.nii.gz", 3, 4, 5).parent, "out")
+    with pytest.raises(UserError, match="no case in .*; the name of sub-01_dwi.nii.gz tells no modality; name"):
+        list_brats_cases(volume(tmp_path / "sub-01_dwi.nii.gz", 3, 4, 5).parent, "out")
     touch(tmp_path, "a_t1.nii", "a_seg.nii", "notes.txt")
     for name in ("a_t1.nii", "a_seg.nii"):
         with pytest.raises(UserError, match=f"{name} is one file of a case; name the folder"):
