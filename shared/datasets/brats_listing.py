@@ -14,8 +14,8 @@ from .brats_source import Case, group_files, list_volumes, refuse_numbered
 from .faults import Fault, encoding_faults, raise_faults, twins
 from .listing import finished_names
 from .nifti_grid import read_header
-from .volume import drop_single_axes, without_suffix
-from .walk import is_result, is_run
+from .volume import conversion_of, drop_single_axes, without_suffix
+from .walk import is_result, is_run, walk_folder
 
 __all__ = ["list_brats_cases"]
 
@@ -69,7 +69,8 @@ def list_brats_cases(
     refuse_numbered(root, unknown)
     cases = sorted([*cases, *(_loose_case(file, root) for file in loose)], key=lambda case: case.id)
     if not cases:
-        hint = f"; the name of {unknown[0].name} tells no modality" if unknown else ""
+        hint = conversion_of(name for _, _, names in walk_folder(root) for name in names)
+        hint = f"; the name of {unknown[0].name} tells no modality" if unknown else hint
         raise UserError(f"dataset_dir: no case in {dataset_dir}{hint}; name a folder with {KNOWN}")
 
     names = encoding_faults(file for case in cases for file in case.files.values())
@@ -109,7 +110,8 @@ def _check_use(cases: Sequence[Case]) -> None:
 def _volumes(root: Path, output: Path) -> list[Path]:
     if root.is_file():
         if not without_suffix(root.name):
-            raise UserError(f"dataset_dir: {root} is no volume; name a folder with {KNOWN}, or a 4-D file")
+            hint = conversion_of([root.name])
+            raise UserError(f"dataset_dir: {root} is no volume{hint}; name a folder with {KNOWN}, or a 4-D file")
         files = [root]
         if any("image" not in case.files for case in group_files(files).cases):
             raise UserError(f"dataset_dir: {root} is one file of a case; name the folder of the case")

@@ -12,7 +12,7 @@ from .archive import is_junk, list_members
 from .brats_conventions import DECATHLON_ORDER, MODALITIES
 from .brats_names import NUMBERED, UNKNOWN_GRADE, Place, grade_of, numbered, patient_of, place_of, settle
 from .faults import Fault, mistake, twins
-from .volume import without_suffix
+from .volume import conversion_of, without_suffix
 
 __all__ = [
     "Case",
@@ -101,7 +101,9 @@ def find_cases(source: Path, allow_missing: bool = False) -> Found:
     found = group_files(list_volumes(source))
     refuse_numbered(source, found.ignored)
     if not found.cases:
-        raise UserError(f"source: no case of a known layout in {source}; give {WANTED}, or a --table of your files")
+        hint = conversion_of(Path(member.name).name for member in list_members(source, WANTED))
+        wanted = f"give {WANTED}, or a --table of your files"
+        raise UserError(f"source: no case of a known layout in {source}{hint}; {wanted}")
     found.faults += [str(fault) for fault in twin_faults(found.cases)]
     found.faults += [str(fault) for fault in case_faults(found.cases, found.ignored, allow_missing)]
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ __all__ = [
     "NOT_PLACED",
     "VOLUME_SUFFIXES",
     "Volume",
+    "conversion_of",
     "drop_single_axes",
     "grid_difference",
     "read_volume",
@@ -131,6 +132,21 @@ def without_suffix(name: str) -> str:
     return name[: -len(suffix)] if suffix else ""
 
 
+def conversion_of(names: Iterable[str]) -> str:
+    """What to do with files of other kinds, for an error: DICOM and pairs of .hdr and .img; empty if there are none.
+
+    Example:
+        >>> conversion_of(["a.hdr", "a.img"]), conversion_of(["notes.txt"])
+        ('; convert a.hdr to .nii.gz with nibabel', '')
+    """
+    for name in names:
+        if name.lower().endswith((".dcm", ".ima")) or name.upper() == "DICOMDIR":
+            return f"; convert the DICOM files, such as {name}, to .nii.gz with dcm2niix"
+        if name.lower().endswith((".hdr", ".img")):
+            return f"; convert {name} to .nii.gz with nibabel"
+    return ""
+
+
 def _suffix(path: Path) -> str:
     return next((suffix for suffix in VOLUME_SUFFIXES if path.name.lower().endswith(suffix)), "")
 
@@ -153,7 +169,8 @@ def _read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray, bool]:
 
 def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not _suffix(path):
-        raise mistake(path, f"none of {', '.join(VOLUME_SUFFIXES)}", "convert it to one of these")
+        remedy = f"convert it to one of these{conversion_of([path.name])}"
+        raise mistake(path, f"none of {', '.join(VOLUME_SUFFIXES)}", remedy)
     if not path.name.endswith(VOLUME_SUFFIXES):
         raise mistake(path, "a suffix in capitals, which ITK does not know", "rename it with small letters")
     reader = ITKReader()

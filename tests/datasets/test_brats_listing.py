@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from shared.datasets import LoadModalitiesd, list_brats_cases
+from shared.datasets.brats_source import find_cases
 from shared.errors import UserError
 
 DECATHLON = ["flair", "t1", "t1ce", "t2"]
@@ -166,6 +167,23 @@ def test_what_cannot_work_is_said_before_it_starts(tmp_path: Path) -> None:
         list_brats_cases(tmp_path / "notes.txt", "out")
     with pytest.raises(UserError, match="output_dir: .* is also dataset_dir"):
         list_brats_cases(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a/IM1.dcm", "; convert the DICOM files, such as IM1.dcm, to .nii.gz with dcm2niix"),
+        ("a/t1.hdr", "; convert t1.hdr to .nii.gz with nibabel"),
+    ],
+)
+def test_files_of_other_kinds_are_told_how_to_convert(tmp_path: Path, name: str, told: str) -> None:
+    file = touch(tmp_path, name) / name
+    with pytest.raises(UserError, match=f"dataset_dir: no case in {tmp_path}{told}; name a folder with"):
+        list_brats_cases(tmp_path, "out")
+    with pytest.raises(UserError, match=f"{file} is no volume{told}; name a folder with"):
+        list_brats_cases(file, "out")
+    with pytest.raises(UserError, match=f"source: no case of a known layout in {tmp_path}{told}; give the folder"):
+        find_cases(tmp_path)
 
 
 def test_what_is_done_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
