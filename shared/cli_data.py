@@ -92,7 +92,7 @@ def prepare_brats(
     seed: int = 0,
     num_workers: int | None = None,
 ) -> str:
-    """Turn brain tumours in MRI into a data set to train on: BraTS 2012 to 2023, Decathlon Task01, or your own.
+    """Turn brain tumours in MRI into a data set to train on: BraTS 2012 to 2024, Decathlon Task01, or your own.
 
     Checks every file and writes datalist.json with folds by patient; the volumes stay where they are, on their own grid
     and with their own label numbers. NIfTI, and .mha and .nrrd. All faults are reported at once.
@@ -109,8 +109,9 @@ def prepare_brats(
                             last number; any other case is a patient of its own)
         --allow_missing     a case may lack modalities, but not all of them
         --label_convention  2015 (1 necrosis, 2 oedema, 3 non-enhancing, 4 enhancing), 2019 (1 necrosis and
-                            non-enhancing, 2 oedema, 4 enhancing), 2023 (as 2019, but 3 enhancing) or decathlon (1
-                            oedema, 2 non-enhancing, 3 enhancing); a table needs it (default: that of the layout)
+                            non-enhancing, 2 oedema, 4 enhancing), 2023 (as 2019, but 3 enhancing), 2024 (as 2023,
+                            and 4 the resection cavity, which counts as background) or decathlon (1 oedema, 2
+                            non-enhancing, 3 enhancing); a table needs it (default: that of the layout)
         --num_folds         number of folds, 2 or more (default 5)
         --seed              seed of the folds (default 0)
         --num_workers       processes (default: one per core)

@@ -53,7 +53,7 @@ def prepare(
     bring them to one order and one numbering. The folds never split a patient and spread the grades evenly.
 
     Args:
-        source: folder of BraTS 2012 to 2023 or of the Decathlon's Task01, see ``find_cases``; with ``table`` the one
+        source: folder of BraTS 2012 to 2024 or of the Decathlon's Task01, see ``find_cases``; with ``table`` the one
             from which its paths count.
         output: folder of the data set; must be new or empty.
         table: CSV file with the files of each case, see ``read_table``; for other layouts.
@@ -108,8 +108,16 @@ def _find(source: Path, table: str | Path | None, allow_missing: bool, conventio
         raise UserError(f"label_convention: {convention!r} is none of {known}")
     if table is None:
         found = find_cases(source, allow_missing)
+        late = [case for case in found.cases if case.convention == "2023"]
+        if late and convention in ("2015", "2019"):
+            wrong = f"{convention} reads 4 as enhancing, but {late[0].place} and its like are named as in BraTS 2023"
+            remedy = "in which 3 is; give 2023, or 2024 with its resection cavity (4); or a --table if names mislead"
+            raise UserError(f"label_convention: {wrong} and later, {remedy}")
         for case in found.cases:
             case.convention = convention or case.convention
+            if case.convention not in CONVENTIONS:
+                wrong = "labels that nnU-Net's dataset.json numbers need it; decathlon is the order of its own BraTS"
+                raise UserError(f"label_convention: {wrong}, 2023 that of the challenge; one of {known}")
         return found
     if convention is None:
         raise UserError(f"label_convention: a table needs it, since numbers do not tell what they mean; one of {known}")

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import UserError
 from ..tables import six_digits
 from .background import MOST_FILLED, Background, clear_background
-from .brats_conventions import LABELS, number_labels
+from .brats_conventions import CAVITY, LABELS, number_labels
 from .brats_source import Case
 from .empty_modality import is_flat
 from .faults import Fault
@@ -29,8 +29,10 @@ class CaseReport:
         shape: of the grid, in voxels.
         spacing: of the grid, in mm.
         orientation: of the grid, e.g. ``LPS``.
+        is_placed: the header tells it.
         maxima: greatest value of each modality.
         voxels: of each class inside, from background (0) to enhancing tumour (3).
+        cavity: voxels of the resection cavity, which the convention 2024 knows.
         has_background: in all modalities it is known what is outside the brain.
         noisy: modalities whose background is of noise or ringing.
         empty: modalities that hold nothing and so count as missing.
@@ -41,8 +43,10 @@ class CaseReport:
     shape: tuple[int, ...] = ()
     spacing: tuple[float, ...] = ()
     orientation: str = ""
+    is_placed: bool = True
     maxima: dict[str, float] = field(default_factory=dict)
     voxels: list[int] = field(default_factory=lambda: [0] * len(LABELS))
+    cavity: int = 0
     has_background: bool = True
     noisy: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
@@ -73,6 +77,7 @@ def examine_case(case: Case, allow_missing: bool = False) -> CaseReport:
                 mask = _brain(path, volume)
             elif role == "seg":
                 report.voxels = _count(path, volume, case.convention)
+                report.cavity = int((np.rint(volume.values) == CAVITY).sum()) if case.convention == "2024" else 0
             else:
                 _examine_modalities(path, volume, case.channel_order if role == "image" else [role], mask, report)
         except (Fault, UserError) as fault:
@@ -82,7 +87,7 @@ def examine_case(case: Case, allow_missing: bool = False) -> CaseReport:
         wrong = "holds nothing, one value throughout the brain"
         report.faults += [str(Fault(_file(case, name), f"{name} {wrong}", remedy)) for name in report.empty]
     if first:
-        report.shape, report.orientation = first[1].shape, first[1].orientation
+        report.shape, report.orientation, report.is_placed = first[1].shape, first[1].orientation, first[1].is_placed
         report.spacing = tuple(float(six_digits(side)) for side in np.linalg.norm(first[1].affine[:3, :3], axis=0))
     return report
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from ..errors import UserError
 from .brats_conventions import DECATHLON_ORDER, MODALITIES
-from .brats_source import Case, group_files, list_volumes
+from .brats_source import Case, group_files, list_volumes, refuse_numbered
 from .faults import Fault, encoding_faults, raise_faults, twins
 from .listing import finished_names
 from .nifti_grid import read_header
-from .volume import without_suffix
-from .walk import is_result, is_run
+from .volume import conversion_of, drop_single_axes, without_suffix
+from .walk import is_result, is_run, walk_folder
 
 __all__ = ["list_brats_cases"]
 
@@ -66,9 +66,11 @@ def list_brats_cases(
     folders = {file.parent for case in cases for file in case.images}
     loose = [file for file in found.ignored if _is_case(file, len(order), file.parent in folders)]
     unknown = [file for file in found.ignored if file not in loose]
+    refuse_numbered(root, unknown)
     cases = sorted([*cases, *(_loose_case(file, root) for file in loose)], key=lambda case: case.id)
     if not cases:
-        hint = f"; the name of {unknown[0].name} tells no modality" if unknown else ""
+        hint = conversion_of(name for _, _, names in walk_folder(root) for name in names)
+        hint = f"; the name of {unknown[0].name} tells no modality" if unknown else hint
         raise UserError(f"dataset_dir: no case in {dataset_dir}{hint}; name a folder with {KNOWN}")
 
     names = encoding_faults(file for case in cases for file in case.files.values())
@@ -108,7 +110,8 @@ def _check_use(cases: Sequence[Case]) -> None:
 def _volumes(root: Path, output: Path) -> list[Path]:
     if root.is_file():
         if not without_suffix(root.name):
-            raise UserError(f"dataset_dir: {root} is no volume; name a folder with {KNOWN}, or a 4-D file")
+            hint = conversion_of([root.name])
+            raise UserError(f"dataset_dir: {root} is no volume{hint}; name a folder with {KNOWN}, or a 4-D file")
         files = [root]
         if any("image" not in case.files for case in group_files(files).cases):
             raise UserError(f"dataset_dir: {root} is one file of a case; name the folder of the case")
@@ -137,7 +140,7 @@ def _is_case(path: Path, count: int, has_neighbours: bool) -> bool:
         header = read_header(path)
         if header is None:
             return not has_neighbours
-        shape = header.get_data_shape()
+        shape = drop_single_axes(header.get_data_shape())
     channels = shape[3] if len(shape) > 3 else 1
     if has_neighbours:
         return channels > 1 and channels == count

@@ -18,7 +18,7 @@ from .background import clear_background
 from .brats_conventions import CONVENTIONS, DECATHLON_ORDER, MODALITIES, number_labels
 from .empty_modality import find_copies, is_flat
 from .faults import mistake
-from .volume import Volume, grid_difference, read_volume
+from .volume import NOT_PLACED, Volume, grid_difference, read_volume
 
 __all__ = ["LoadModalitiesd", "LoadTumourd"]
 
@@ -32,8 +32,8 @@ class LoadModalitiesd(MapTransform):
     ``meta["present"]`` tells, in the same order, which are there, and ``meta["copy_of"]`` the number of the first
     modality that one repeats, else -1. The log warns of both. Where the case names a ``mask`` of the brain, all outside
     it becomes 0, and else what ``clear_background`` finds, of which ``meta["background"]`` tells the value where there
-    is one, and ``meta["noise"]`` the size of what is not. ``channel_order`` and ``mask`` are removed from the case, so
-    that cases of several releases can stand in one batch.
+    is one, and ``meta["noise"]`` the size of what is not; ``meta["is_placed"]`` is that of ``Volume``.
+    ``channel_order`` and ``mask`` are removed from the case, so that cases of several releases can stand in one batch.
 
     Args:
         keys: of the files of each modality in a list, or of the one file with all modalities along its last axis.
@@ -80,6 +80,9 @@ class LoadModalitiesd(MapTransform):
 class LoadTumourd(MapTransform):
     """Load the labels of a case in one numbering: 1 necrotic and non-enhancing core, 2 oedema, 3 enhancing tumour.
 
+    They take over the affine of an image that is loaded already and lies in the same place, but for rounding, so that
+    whatever follows turns both alike.
+
     Args:
         keys: of the file.
         label_convention: how its labels are numbered, one of ``CONVENTIONS``, where the case has no
@@ -113,6 +116,10 @@ class LoadTumourd(MapTransform):
             if volume.values.ndim != 3:
                 raise mistake(path, "labels of more than three axes", "save one volume in one file")
             labels = np.ascontiguousarray(number_labels(path, volume.values, convention)[None])
+            for image in item.values():
+                if isinstance(image, MetaTensor):
+                    grid = Volume(image[0].numpy(), image.affine.numpy())
+                    volume = volume._replace(affine=grid.affine) if grid_difference(volume, grid) is None else volume
             item[key] = _with_meta(labels, volume, path)
         return item
 
@@ -137,6 +144,8 @@ def _load(files: Sequence[str | Path], order: Sequence[str], mask: str | Path | 
         image[MODALITIES.index(name)] = values
     if mask is not None:
         image *= _on_grid(mask, files[0], first).values > 0.5
+    if not first.is_placed:
+        logging.getLogger(__name__).warning("%s: %s; taken as %s", files[0], NOT_PLACED, first.orientation)
     backgrounds = [clear_background(values) for values in image]
     if not image.any():
         raise mistake(files[0], "nothing but 0 in all modalities", "copy the case again, or leave it out")
@@ -148,6 +157,7 @@ def _load(files: Sequence[str | Path], order: Sequence[str], mask: str | Path | 
     copy_of = find_copies(image)
     _tell(files[0], order, present, copy_of)
     loaded = _with_meta(image, first, files[0])
+    loaded.meta["is_placed"] = first.is_placed
     loaded.meta["present"] = present
     loaded.meta["copy_of"] = copy_of
     loaded.meta["background"] = np.array([0 if noise else level for level, noise in backgrounds])

@@ -9,6 +9,7 @@ from typing import Any
 from .brats_case import CaseReport
 from .brats_conventions import LABELS, MODALITIES
 from .brats_source import Case, Found
+from .volume import NOT_PLACED
 
 __all__ = ["format_summary", "summarise"]
 
@@ -31,6 +32,8 @@ def summarise(found: Found, reports: Sequence[CaseReport]) -> dict[str, Any]:
         "maxima": {"min": min(maxima), "max": max(maxima)},
         "cases_with": {name: sum(report.voxels[int(number)] > 0 for report in reports) for number, name in _classes()},
         "millilitres": {name: _mean_volume(reports, int(number)) for number, name in _classes()},
+        "not_placed": [report.id for report in reports if not report.is_placed],
+        "with_cavity": [report.id for report in reports if report.cavity],
         "background_not_0": [report.id for report in reports if not report.has_background],
         "noisy": [report.id for report in reports if report.noisy],
         "empty": [f"{name} of {report.id}" for report in reports for name in report.empty],
@@ -56,6 +59,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         ),
         f"written    {summary['datalist']}; the volumes stay where they are",
     ]
+    if names := summary["with_cavity"]:
+        lines.append(f"note       a resection cavity (label 4) in {len(names)} cases ({_shown(names)}) is background")
     lines += [f"note       {count} cases without {names}" for names, count in summary["incomplete"].items()]
     if summary["patients"] == summary["cases"] and not summary["has_groups"]:
         lines.append("note       each case counts as a patient of its own; if some are of one patient, give --groups")
@@ -63,6 +68,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         lines.append(f"note       the groups file has {summary['extra_group_ids']} ids more than the data; left out")
     if summary["ignored"]:
         lines.append(f"note       {len(summary['ignored'])} volumes left out, such as {summary['ignored'][0]}")
+    if names := summary["not_placed"]:
+        lines.append(f"WARNING    {NOT_PLACED} in {len(names)} cases ({_shown(names)}); compare a picture of each")
     if empty := summary["empty"]:
         lines.append(f"WARNING    modalities that hold nothing, taken as missing: {_shown(empty)}")
     if noisy := summary["noisy"]:

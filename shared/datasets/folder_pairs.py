@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,14 +10,13 @@ from unicodedata import normalize
 
 from ..errors import UserError
 from .faults import Fault, encoding_faults, raise_faults, twins
+from .mask_names import KNOWN_ENDINGS, without_ending
 from .picture import PICTURE_SUFFIXES
 from .walk import walk_folder
 
-__all__ = ["MASK_ENDINGS", "Pair", "Pairs", "find_pairs"]
+__all__ = ["Pair", "Pairs", "find_pairs"]
 
-MASK_ENDINGS = ("mask", "masks", "label", "labels", "seg", "segmentation", "gt", "cp_masks", "0000")
-ORPHAN = f"add it, delete the mask, or give it the picture's name and _ with {', '.join(MASK_ENDINGS)}, or nothing"
-ENDING = re.compile(rf"[_\-. ](?:{'|'.join(MASK_ENDINGS)})$", re.IGNORECASE)
+ORPHAN = f"add it, delete the mask, or give it {KNOWN_ENDINGS}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def find_pairs(images: Path, masks: Path, missing: str = "error", output: Path |
     """Match the pictures of one folder with the masks of another, sub-folders included.
 
     A picture's id is its path below ``images`` without the suffix, e.g. ``day1/a``. Its mask has the same path below
-    ``masks``, with any suffix, and may end in one of ``MASK_ENDINGS`` after ``_``, ``-``, a dot or a space:
+    ``masks``, with any suffix, and may have one of ``KNOWN_ENDINGS``:
     ``day1/a_mask.png``.
 
     Where ``masks`` holds sub-folders only, and none of them is also a sub-folder of ``images``, each is a class: its
@@ -68,7 +66,8 @@ def find_pairs(images: Path, masks: Path, missing: str = "error", output: Path |
         if not folder.is_dir():
             raise UserError(f"{option}: {folder} is not a folder; name the folder of the {option}")
     if images.samefile(masks):
-        raise UserError(f"masks: {masks} is also the folder of the images; put the masks into a folder of their own")
+        remedy = f"put the masks, such as those whose names are {KNOWN_ENDINGS}, into a folder of their own"
+        raise UserError(f"masks: {masks} is also the folder of the images; {remedy}")
     found = Pairs()
     others = [folder for folder in (images, masks, output) if folder]
     pictures = _by_id(images, [o for o in others if o != images], found)
@@ -130,4 +129,4 @@ def _classes(images: Path, masks: dict[str, Path]) -> list[str]:
 
 def _without_ending(name: str, pictures: dict[str, Path]) -> str:
     """The picture's name that the name of a mask begins with."""
-    return name if name in pictures else ENDING.sub("", name)
+    return name if name in pictures else without_ending(name)

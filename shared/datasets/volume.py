@@ -6,6 +6,7 @@ import gzip
 import math
 import os
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,16 @@ from ..errors import UserError
 from .faults import Fault, mistake, refuse_huge
 from .files import PACKED, check_promise, open_file
 
-__all__ = ["VOLUME_SUFFIXES", "Volume", "grid_difference", "read_volume", "without_suffix"]
+__all__ = [
+    "NOT_PLACED",
+    "VOLUME_SUFFIXES",
+    "Volume",
+    "conversion_of",
+    "drop_single_axes",
+    "grid_difference",
+    "read_volume",
+    "without_suffix",
+]
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 VOLUME_SUFFIXES = (*NIFTI_SUFFIXES, ".mha", ".nrrd")  # found in any case
@@ -30,13 +40,18 @@ HEADER = 2**16  # bytes: the header of a MetaImage or NRRD is shorter
 LOCAL = re.compile(rb"^ElementDataFile\s*=\s*LOCAL\s*$|\r?\n\r?\n", re.IGNORECASE | re.MULTILINE)  # ends it
 DETACHED = re.compile(rb"^\s*(ElementDataFile\s*=(?!\s*LOCAL\s*$)|data ?file\s*:)", re.IGNORECASE | re.MULTILINE)
 TOLERANCE = 0.1  # voxels: headers are rounded, and nothing is seen of less
+NOT_PLACED = "the header does not tell where the axes point (qform_code and sform_code are 0)"
 
 
 class Volume(NamedTuple):
-    """Numbers as they are stored, (W, H, D) or (W, H, D, C), and the affine from voxels to millimetres (RAS)."""
+    """Numbers as they are stored, (W, H, D) or (W, H, D, C), and the affine from voxels to millimetres (RAS).
+
+    ``is_placed`` is false if the header tells the size of the voxels alone, so that the rest of the affine is a guess.
+    """
 
     values: np.ndarray
     affine: np.ndarray
+    is_placed: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -56,7 +71,8 @@ def read_volume(path: str | Path) -> Volume:
     its content, since browsers unpack files and keep their names.
 
     Args:
-        path: ``.nii`` or ``.nii.gz``, in any case, ``.mha`` or ``.nrrd``. A last axis of length 1 is dropped.
+        path: ``.nii`` or ``.nii.gz``, in any case, ``.mha`` or ``.nrrd``. From the fourth on, axes of length 1 are
+            dropped.
 
     Returns:
         Finite numbers and a regular affine, whose voxels are 0.05 to 50 mm long.
@@ -70,7 +86,7 @@ def read_volume(path: str | Path) -> Volume:
             is_empty = not file.read(1)
         if is_empty:
             raise mistake(path, "an empty file", "copy it again")
-        values, affine = _read_nifti(path) if _suffix(path) in NIFTI_SUFFIXES else _read_itk(path)
+        values, affine, is_placed = _read_nifti(path) if _suffix(path) in NIFTI_SUFFIXES else (*_read_itk(path), True)
     except UserError:
         raise
     except Fault as fault:
@@ -82,14 +98,25 @@ def read_volume(path: str | Path) -> Volume:
     except Exception as error:  # nibabel, ITK, gzip and zlib raise a dozen types for a damaged file
         detail = " ".join(f"{error}".split())[:160] or type(error).__name__
         raise mistake(path, f"damaged or unsupported ({detail})", "copy it again, or save it as .nii.gz") from error
-    if values.ndim == 4 and values.shape[3] == 1:
-        values = values[..., 0]
+    values = values.reshape(drop_single_axes(values.shape))
     _check(path, values, affine)
-    return Volume(values, affine)
+    return Volume(values, affine, is_placed)
+
+
+def drop_single_axes(shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape of a volume without the axes of length 1 after the third, of time or of a vector.
+
+    Example:
+        >>> drop_single_axes([5, 1, 3, 1, 4]), drop_single_axes([5, 1, 3, 1, 1])
+        ((5, 1, 3, 4), (5, 1, 3))
+    """
+    return (*shape[:3], *(side for side in shape[3:] if side > 1))
 
 
 def grid_difference(volume: Volume, other: Volume) -> str | None:
     """Say how the grid of ``volume`` differs from that of ``other``: in shape, orientation or place.
+
+    Where the voxels lie decides, since close to 45 degrees a rounded digit changes the name of the orientation.
 
     Returns:
         ``None`` if their voxels lie within a tenth of a voxel of each other.
@@ -102,13 +129,13 @@ def grid_difference(volume: Volume, other: Volume) -> str | None:
     if volume.shape != other.shape:
         shape, wanted = ("x".join(map(str, v.shape)) for v in (volume, other))
         return f"shape {shape} instead of {wanted}"
-    if volume.orientation != other.orientation:
-        return f"orientation {volume.orientation} instead of {other.orientation}"
     corners = np.stack(np.meshgrid(*([0, side - 1] for side in volume.shape), [1], indexing="ij")).reshape(4, -1)
     distance = float(np.linalg.norm((volume.affine - other.affine) @ corners, axis=0).max())
-    if distance > TOLERANCE * np.linalg.norm(other.affine[:3, :3], axis=0).min():
-        return f"another affine, its voxels lie up to {distance:.3g} mm apart"
-    return None
+    if distance <= TOLERANCE * np.linalg.norm(other.affine[:3, :3], axis=0).min():
+        return None
+    if volume.orientation != other.orientation:
+        return f"orientation {volume.orientation} instead of {other.orientation}"
+    return f"another affine, its voxels lie up to {distance:.3g} mm apart"
 
 
 def without_suffix(name: str) -> str:
@@ -117,11 +144,26 @@ def without_suffix(name: str) -> str:
     return name[: -len(suffix)] if suffix else ""
 
 
+def conversion_of(names: Iterable[str]) -> str:
+    """What to do with files of other kinds, for an error: DICOM and pairs of .hdr and .img; empty if there are none.
+
+    Example:
+        >>> conversion_of(["a.hdr", "a.img"]), conversion_of(["notes.txt"])
+        ('; convert a.hdr to .nii.gz with nibabel', '')
+    """
+    for name in names:
+        if name.lower().endswith((".dcm", ".ima")) or name.upper() == "DICOMDIR":
+            return f"; convert the DICOM files, such as {name}, to .nii.gz with dcm2niix"
+        if name.lower().endswith((".hdr", ".img")):
+            return f"; convert {name} to .nii.gz with nibabel"
+    return ""
+
+
 def _suffix(path: Path) -> str:
     return next((suffix for suffix in VOLUME_SUFFIXES if path.name.lower().endswith(suffix)), "")
 
 
-def _read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray, bool]:
     with open_file(path) as file:
         is_packed = file.read(len(GZIP)) == GZIP
         held = os.fstat(file.fileno()).st_size * (PACKED if is_packed else 1)
@@ -147,12 +189,14 @@ def _read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if unit in OTHER_UNITS:
         wrong = f"a header in {OTHER_UNITS[unit]}"
         raise mistake(path, wrong, "write its spacing and affine in mm, and 2 (mm) as the unit in xyzt_units")
-    return np.asanyarray(image.dataobj), np.asarray(image.affine, np.float64)
+    is_placed = bool(image.header["qform_code"] > 0 or image.header["sform_code"] > 0)
+    return np.asanyarray(image.dataobj), np.asarray(image.affine, np.float64), is_placed
 
 
 def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not _suffix(path):
-        raise mistake(path, f"none of {', '.join(VOLUME_SUFFIXES)}", "convert it to one of these")
+        remedy = f"convert it to one of these{conversion_of([path.name])}"
+        raise mistake(path, f"none of {', '.join(VOLUME_SUFFIXES)}", remedy)
     if not path.name.endswith(VOLUME_SUFFIXES):
         raise mistake(path, "a suffix in capitals, which ITK does not know", "rename it with small letters")
     with open_file(path) as file:

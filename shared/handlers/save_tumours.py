@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 from monai.data import MetaTensor
 
@@ -15,6 +16,7 @@ from ..atomic import atomic_path
 from ..datasets.background import MOST_FILLED
 from ..datasets.brats_conventions import CONVENTIONS, MODALITIES
 from ..datasets.nifti_grid import nifti_on_grid, read_header
+from ..datasets.volume import NOT_PLACED
 from ..errors import UserError
 from ..metrics.tumour_scores import REGIONS
 from ..tables import six_digits
@@ -179,6 +181,8 @@ def doubts(
         yield f"{name} is a copy of {first}"
     if "t1ce" in (*missing, *copies):
         yield "volume_et_ml is a guess without t1ce, which alone shows what enhances"
+    if not raw.meta["is_placed"]:
+        yield f"{NOT_PLACED}; taken as {''.join(nib.aff2axcodes(raw.affine.numpy()))}"
     if not tumour:
         yield "no tumour found"
     if left_out:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from tiny_heads import LPS, SHAPE, case_2015, case_2019, case_2023, case_decathlon, tumour, voxels, write
@@ -223,11 +224,45 @@ def test_what_holds_nothing_is_missing_and_noise_is_told(tmp_path: Path) -> None
     assert len(lines) == 4
 
 
+def test_a_guessed_orientation_is_told(tmp_path: Path) -> None:
+    for number in range(2):
+        folder = case_2019(tmp_path / "raw", number, f"x{number}")
+    for file in folder.iterdir():
+        nib.save(nib.Nifti1Image(np.asanyarray(nib.load(file).dataobj), None), file)
+    text = format_summary(prepare(tmp_path / "raw", tmp_path / "out", num_folds=2, num_workers=1))
+    told = "WARNING    the header does not tell where the axes point (qform_code and sform_code are 0) in 1 cases (x1)"
+    assert told in text
+
+
+def test_a_resection_cavity_is_background_and_never_enhancing(tmp_path: Path) -> None:
+    for number in range(2):
+        folder = case_2023(tmp_path / "raw", number, f"BraTS-GLI-0000{number}-100")
+    labels = tumour(1)
+    labels[:2] = 4
+    seg = write(folder / f"{folder.name}-seg.nii.gz", labels)
+    (line,) = faults_of(tmp_path / "raw", num_workers=1)
+    assert line.endswith(
+        "label 4, unknown to the convention 2023 (0, 1, 2, 3) -> if 4 is the resection cavity of BraTS 2024, give "
+        "--label_convention 2024; else correct it, or name the convention that the labels follow"
+    )
+    for wrong in ("2015", "2019"):
+        with pytest.raises(UserError, match=f"label_convention: {wrong} reads 4 as enhancing, but .*/raw/BraTS-GLI-00"):
+            prepare(tmp_path / "raw", tmp_path / "out", label_convention=wrong, num_folds=2)
+    options = {"label_convention": "2024", "num_folds": 2, "num_workers": 1}
+    text = format_summary(prepare(tmp_path / "raw", tmp_path / "out", **options))  # type: ignore[arg-type]
+    assert "note       a resection cavity (label 4) in 1 cases (BraTS-GLI-00001-100) is background\n" in text
+    case = select_cases(tmp_path / "out", "others", -1)[1]
+    np.testing.assert_array_equal(LoadTumourd()(case)["label"][0].numpy(), tumour(1) * (labels < 4))
+
+    with pytest.raises(UserError, match="--label_convention 2024"):
+        LoadTumourd(label_convention="2019")({"label": str(write(seg, labels))})
+
+
 def test_wrong_options_and_nothing_to_learn(tmp_path: Path) -> None:
     folder = case_2019(tmp_path / "raw", 1, "a")
     for options, message in (
         ({"num_workers": 0}, "num_workers: 0 is too few; give 1 or more"),
-        ({"label_convention": "2020"}, "label_convention: '2020' is none of 2015, 2019, 2023, decathlon"),
+        ({"label_convention": "2020"}, "label_convention: '2020' is none of 2015, 2019, 2023, 2024, decathlon"),
         (
             {"table": "x.csv"},
             "label_convention: a table needs it, since numbers do not tell what they mean; one of 2015",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from shared.datasets import LoadModalitiesd, list_brats_cases
+from shared.datasets.brats_source import find_cases
 from shared.errors import UserError
 
 DECATHLON = ["flair", "t1", "t1ce", "t2"]
@@ -110,10 +111,18 @@ def test_files_of_unknown_names(tmp_path: Path, caplog: pytest.LogCaptureFixture
     volume(tmp_path / "a" / "all.nii.gz", 3, 4, 5, 4)
     volume(tmp_path / "atlas.nii.gz", 3, 4, 5, 1)
     volume(tmp_path / "five.nii.gz", 3, 4, 5, 5)
+    volume(tmp_path / "vector.nii.gz", 3, 4, 5, 1, 4)
+    volume(tmp_path / "single.nii.gz", 3, 4, 5, 1, 1)
     touch(tmp_path, "a/broken.nii.gz", "broken.nii.gz", "plain.mha")
-    assert ids(tmp_path, "out") == ["a", "a/all", "broken", "five"]  # the last two get their errors when they are read
-    assert f"tell no modality: 5, such as {tmp_path}/a/a_parcels.nii.gz" in caplog.text
-    assert ids(tmp_path, "out", channel_order=["t1"]) == ["a", "atlas", "broken", "five", "plain"]
+    assert ids(tmp_path, "out") == [
+        "a",
+        "a/all",
+        "broken",
+        "five",
+        "vector",
+    ]  # the last two get their errors when they are read
+    assert f"tell no modality: 6, such as {tmp_path}/a/a_parcels.nii.gz" in caplog.text
+    assert ids(tmp_path, "out", channel_order=["t1"]) == ["a", "atlas", "broken", "five", "plain", "single", "vector"]
 
 
 def test_all_faults_at_once(tmp_path: Path) -> None:
@@ -148,8 +157,8 @@ def test_what_cannot_work_is_said_before_it_starts(tmp_path: Path) -> None:
         list_brats_cases(tmp_path / "nowhere", "out")
     with pytest.raises(UserError, match="dataset_dir: no case in .*; name a folder with <case>_t1"):
         list_brats_cases(tmp_path, "out")
-    with pytest.raises(UserError, match="no case in .*; the name of sub-01_T1w.nii.gz tells no modality; name"):
-        list_brats_cases(volume(tmp_path / "sub-01_T1w.nii.gz", 3, 4, 5).parent, "out")
+    with pytest.raises(UserError, match="no case in .*; the name of sub-01_dwi.nii.gz tells no modality; name"):
+        list_brats_cases(volume(tmp_path / "sub-01_dwi.nii.gz", 3, 4, 5).parent, "out")
     touch(tmp_path, "a_t1.nii", "a_seg.nii", "notes.txt")
     for name in ("a_t1.nii", "a_seg.nii"):
         with pytest.raises(UserError, match=f"{name} is one file of a case; name the folder"):
@@ -158,6 +167,23 @@ def test_what_cannot_work_is_said_before_it_starts(tmp_path: Path) -> None:
         list_brats_cases(tmp_path / "notes.txt", "out")
     with pytest.raises(UserError, match="output_dir: .* is also dataset_dir"):
         list_brats_cases(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a/IM1.dcm", "; convert the DICOM files, such as IM1.dcm, to .nii.gz with dcm2niix"),
+        ("a/t1.hdr", "; convert t1.hdr to .nii.gz with nibabel"),
+    ],
+)
+def test_files_of_other_kinds_are_told_how_to_convert(tmp_path: Path, name: str, told: str) -> None:
+    file = touch(tmp_path, name) / name
+    with pytest.raises(UserError, match=f"dataset_dir: no case in {tmp_path}{told}; name a folder with"):
+        list_brats_cases(tmp_path, "out")
+    with pytest.raises(UserError, match=f"{file} is no volume{told}; name a folder with"):
+        list_brats_cases(file, "out")
+    with pytest.raises(UserError, match=f"source: no case of a known layout in {tmp_path}{told}; give the folder"):
+        find_cases(tmp_path)
 
 
 def test_what_is_done_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from monai.data import DataLoader, Dataset, MetaTensor
 from monai.transforms import Compose, LoadImaged, Orientationd
+from scipy.spatial.transform import Rotation
 from tiny_heads import LPS, OBLIQUE, SHAPE, case_2019, case_decathlon, tumour, voxels, write
 
 from shared.datasets import LoadModalitiesd, LoadTumourd
@@ -121,6 +122,27 @@ def test_a_mask_in_place_of_the_images_is_no_case(tmp_path: Path, background: fl
     assert load({"image": paths})["image"].meta["present"].tolist() == [False, False, False, True]
 
 
+def test_labels_are_turned_as_their_image_is_whatever_rounding_makes_of_it(tmp_path: Path) -> None:
+    """At 45 degrees a digit decides which axis comes first."""
+    folder = case_2019(tmp_path, 1, "a")
+    for file, angle in ((folder / "a_seg.nii.gz", 45 + 1e-5), *((file, 45 - 1e-5) for file in files_of(folder))):
+        affine = np.eye(4)
+        affine[:3, :3] = Rotation.from_euler("z", angle, degrees=True).as_matrix()
+        write(Path(file), np.asanyarray(nib.load(file).dataobj), affine)
+    item = LOAD({"image": files_of(folder), "label": str(folder / "a_seg.nii.gz")})
+    item = Orientationd(["image", "label"], axcodes="LPS", labels=None)(item)
+    assert torch.equal(item["image"].affine, item["label"].affine)
+    assert item["image"].shape[1:] == item["label"].shape[1:]
+
+
+def test_a_guessed_orientation_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    nib.save(nib.Nifti1Image(voxels(1), None), tmp_path / "a_t1.nii")
+    item = LoadModalitiesd(channel_order=["t1"])({"image": [str(tmp_path / "a_t1.nii")]})
+    assert not item["image"].meta["is_placed"]
+    told = "a_t1.nii: the header does not tell where the axes point (qform_code and sform_code are 0); taken as LAS"
+    assert told in caplog.text
+
+
 @pytest.mark.parametrize("value", [0, 7, 0.3])
 def test_a_modality_that_holds_nothing_is_missing(
     tmp_path: Path, value: float, caplog: pytest.LogCaptureFixture
@@ -181,7 +203,7 @@ def test_other_numbers_are_refused() -> None:
         with pytest.raises(UserError) as caught:
             number_labels("a", values, "2019")
         assert str(caught.value).startswith(message)
-    with pytest.raises(ValueError, match="convention must be one of 2015, 2019, 2023, decathlon, got '2020'"):
+    with pytest.raises(ValueError, match="convention must be one of 2015, 2019, 2023, 2024, decathlon, got '2020'"):
         number_labels("a", np.zeros(2), "2020")
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
-from shared.datasets.brats_names import UNKNOWN_GRADE
+from shared.datasets import list_brats_cases
+from shared.datasets.brats import prepare
+from shared.datasets.brats_names import NUMBERED, UNKNOWN_GRADE
 from shared.datasets.brats_source import find_cases
 from shared.errors import UserError
 
@@ -122,10 +127,13 @@ def test_modalities_as_people_call_them(tmp_path: Path, names: list[str]) -> Non
 @pytest.mark.parametrize(
     ("name", "role"),
     [
-        *((name, "t1") for name in ("T1", "T1_pre", "t1_brain", "T1.N4_corrected")),
+        *((name, "t1") for name in ("T1", "T1w", "T1_pre", "T1_no_contrast", "t1_brain", "T1.N4_corrected")),
         *((name, "t1ce") for name in ("T1_post", "T1_Gd", "T1_contrast", "t1_ce", "T1.post_gd", "T1c_gad", "T1c_x")),
+        *((name, "t1ce") for name in ("T1GD", "T1+C", "cT1", "T1wCE", "post_t1", "ce-gd_T1w", "T1_with_contrast")),
+        *((name, "t1") for name in ("pre_t1", "T1_pre_contrast", "non-contrast_T1")),
+        *((name, "flair") for name in ("fla", "T2w_FLAIR", "t2-flair", "T2F")),
         *((name, "t2") for name in ("T2_brain", "T2_x")),
-        *((name, None) for name in ("T2_star", "T2_gd", "T1_brain_mask", "T1_post_op", "T1_no_contrast", "T1_c")),
+        *((name, None) for name in ("T2_star", "T2_gd", "T1_brain_mask", "T1_post_op", "T1_c", "t1ce_pre")),
         *((name, None) for name in ("T1_seg", "T1_FLAIR", "Flair_t1ce", "T1c_label", "T1-seg")),
     ],
 )
@@ -135,6 +143,94 @@ def test_what_follows_the_name_of_a_modality(tmp_path: Path, name: str, role: st
     assert [role for role in case.files if role != "seg"] == ([role] if role else [])
     hint = f"{case.folder}: labels without any modality -> add them; perhaps {name}.nii.gz has to be renamed"
     assert found.faults == ([] if role else [hint])
+
+
+def files_of(tmp_path: Path, *names: str) -> dict[str, dict[str, str]]:
+    found = find_cases(touch(tmp_path, *(f"{name}.nii" for name in names)), allow_missing=True)
+    assert [fault for fault in found.faults if "no labels" not in fault] == found.ignored == []
+    return {case.id: {role: file.stem for role, file in case.files.items()} for case in found.cases}
+
+
+@pytest.mark.parametrize(
+    "four",
+    [
+        ("pat1_pre_t1", "pat1_post_t1", "pat1_t2", "pat1_flair"),
+        ("pat1_t1_pre", "pat1_t1_post", "pat1_t2", "pat1_flair"),
+        ("pat1_t1", "pat1_ce_t1", "pat1_t2", "pat1_flair"),
+        ("pat1_pre_contrast_T1", "pat1_post_contrast_T1", "pat1_T2w", "pat1_T2w_FLAIR"),
+        ("pat1_T1", "pat1_T1GD", "pat1_T2", "pat1_fla"),
+        ("pat1-t1", "pat1-gd-t1", "pat1-t2", "pat1-flair"),
+        ("pat1/pre_t1", "pat1/post_t1", "pat1/t2", "pat1/flair"),
+        ("sub-01_T1w", "sub-01_ce-gadobutrol_T1w", "sub-01_T2w", "sub-01_FLAIR"),
+        ("sub-01_ses-1_acq-pre_run-1_T1w", "sub-01_ses-1_ce-gd_run-1_T1w", "sub-01_ses-1_T2w", "sub-01_ses-1_FLAIR"),
+        ("sub-01_ce-none_T1w", "sub-01_acq-mprage_ce-gd_T1w", "sub-01_space-T1w_T2w", "sub-01_FLAIR"),
+        ("sub-01_t1", "sub-01_ce_t1", "sub-01_t2", "sub-01_flair"),
+    ],
+)
+def test_contrast_agent_is_told_by_any_word_beside_t1(tmp_path: Path, four: tuple[str, ...]) -> None:
+    """One case of four, whatever its id."""
+    (files,) = files_of(tmp_path, *four).values()
+    assert files == dict(zip(("t1", "t1ce", "t2", "flair"), (Path(name).name for name in four), strict=True))
+
+
+def test_sessions_before_and_after_an_operation_are_two_cases(tmp_path: Path) -> None:
+    names = [f"p_{when}_{name}" for when in ("pre", "post") for name in FIVE.split()]
+    assert {id_: len(files) for id_, files in files_of(tmp_path, *names).items()} == {"p_post": 5, "p_pre": 5}
+
+
+@pytest.mark.parametrize("word", ["post", "ce", "gd"])
+def test_a_word_that_may_mean_either_is_asked_for(tmp_path: Path, word: str) -> None:
+    """Else a T1 with contrast agent would be taken for one without."""
+    names = [f"p_{word}_{name}.nii" for name in ("t1", "t2", "flair")]
+    asked = f"{word!r} may tell of contrast agent, or be of the name of the case -> rename all files of the case to"
+    faults = find_cases_faults(touch(tmp_path, *names, "q_t1.nii"))
+    assert [fault for fault in faults if asked in fault] == [
+        fault for fault in faults if fault.startswith(f"{tmp_path}/p")
+    ]
+    assert len(faults) == 4  # and q has no labels
+
+
+def find_cases_faults(root: Path) -> list[str]:
+    return find_cases(root, allow_missing=True).faults
+
+
+def test_two_files_of_one_modality_are_one_fault(tmp_path: Path) -> None:
+    faults = find_cases_faults(touch(tmp_path, "a_t1.nii", "a_t1gd.nii", "a_post_t1.nii", "a_seg.nii"))
+    assert faults == [f"{tmp_path}/a_t1gd.nii: it and a_post_t1.nii both look like t1ce -> rename or move one"]
+
+
+def channels(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        nib.save(nib.Nifti1Image(np.ones((3, 4, 5), np.uint8), np.eye(4)), root / name)
+    return root
+
+
+def test_numbers_of_nnu_net_need_its_table(tmp_path: Path) -> None:
+    names = [f"imagesTr/a_{number:04}.nii" for number in range(4)]
+    touch(channels(tmp_path, *names), "labelsTr/a.nii")
+    asked = (
+        "4 files are numbered as by nnU-Net, such as a_0000.nii, and no dataset.json names t1, t1ce, t2, flair -> add"
+    )
+    for get in (find_cases, lambda root: list_brats_cases(root, "out")):
+        with pytest.raises(UserError, match=asked):
+            get(tmp_path)
+    for key, order in (("channel_names", "T2 FLAIR T1 T1Gd"), ("modality", "FLAIR T1w T1ce T2w")):
+        content = {key: {str(number): name for number, name in enumerate(order.split())}}
+        (tmp_path / "dataset.json").write_text(json.dumps(content))
+        (case,) = find_cases(tmp_path).cases
+        assert (case.id, case.convention, len(case.files)) == ("a", NUMBERED, 5)
+        (listed,) = list_brats_cases(tmp_path, "out")
+        told = [Path(file).stem[-1] for file in listed["image"]]
+        assert (listed["channel_order"], told) == (
+            ["t1", "t1ce", "t2", "flair"],
+            [*("2301" if key == "channel_names" else "1230")],
+        )
+    with pytest.raises(UserError, match="label_convention: labels that nnU-Net's dataset.json numbers need it"):
+        prepare(tmp_path, tmp_path / "out")
+    (tmp_path / "dataset.json").write_text("[]")
+    with pytest.raises(UserError, match="dataset.json: names no channels as nnU-Net does -> repair it"):
+        find_cases(tmp_path)
 
 
 def test_a_patient_may_be_called_t1(tmp_path: Path) -> None:

@@ -340,7 +340,8 @@ def test_options(folders: dict[str, Path], options: dict[str, Any], message: str
 
 def test_folders(folders: dict[str, Path]) -> None:
     with pytest.raises(
-        UserError, match="images is also the folder of the images; put the masks into a folder of their"
+        UserError,
+        match="images is also the folder of the images; put the masks, such as those whose names are .* with mask",
     ):
         run(folders | {"masks": folders["images"]})
     for file in folders["masks"].iterdir():

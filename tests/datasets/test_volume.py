@@ -10,6 +10,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 from tiny_heads import LPS, OBLIQUE, SHAPE, voxels, write
 
 from shared.datasets.volume import Volume, grid_difference, read_volume, without_suffix
@@ -40,6 +41,44 @@ def test_what_nifti_may_hold(tmp_path: Path) -> None:
     (tmp_path / "unpacked.nii.gz").write_bytes(gzip.decompress((tmp_path / "two.nii.gz").read_bytes()))
     for name in ("two", "unpacked"):
         np.testing.assert_array_equal(read_volume(tmp_path / f"{name}.nii.gz").values, voxels(0))
+
+
+@pytest.mark.parametrize("more", [(1, 4), (4, 1), (1, 1), (1,), (1, 1, 1)])
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_axes_of_length_1_are_dropped(tmp_path: Path, more: tuple[int, ...], suffix: str) -> None:
+    channels = [side for side in more if side > 1]
+    values = np.stack([voxels(number) for number in range(4)], -1) if channels else voxels(0)
+    path = write(tmp_path / f"a{suffix}", values.reshape(*SHAPE, *more))
+    np.testing.assert_array_equal(read_volume(path).values, values)
+
+
+def test_five_axes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a.nii: shape 24x20x16x2x4, which is no volume"):
+        read_volume(write(tmp_path / "a.nii", np.ones((*SHAPE, 2, 4), np.int16)))
+
+
+def turned(angle: float) -> np.ndarray:
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.from_euler("z", angle, degrees=True).as_matrix()
+    return affine
+
+
+def test_rounding_at_45_degrees_is_no_other_orientation() -> None:
+    one, other = Volume(voxels(0), turned(45 - 1e-5)), Volume(voxels(0), turned(45 + 1e-5))
+    assert one.orientation != other.orientation
+    assert grid_difference(one, other) is None
+    assert grid_difference(one, Volume(voxels(0), turned(46))) == "orientation RAS instead of ALS"
+
+
+def test_a_header_without_an_orientation(tmp_path: Path) -> None:
+    assert read_volume(write(tmp_path / "a.nii", voxels(0))).is_placed
+    nib.save(nib.Nifti1Image(voxels(0), None), tmp_path / "b.nii")
+    assert not read_volume(tmp_path / "b.nii").is_placed
+    image = nib.Nifti1Image(voxels(0), None)
+    image.set_qform(LPS, 1)
+    nib.save(image, tmp_path / "c.nii")
+    assert read_volume(tmp_path / "c.nii").is_placed
+    assert read_volume(write(tmp_path / "d.mha", voxels(0))).is_placed
 
 
 def test_grids_are_compared_by_where_the_voxels_lie() -> None:

@@ -185,7 +185,9 @@ def test_the_overlay_is_written(tmp_path: Path) -> None:
 
 
 def raw_of(values: np.ndarray, present: list[bool], affine: np.ndarray = LPS) -> MetaTensor:
-    meta = {"present": np.array(present), "copy_of": np.full(4, -1), "filename_or_obj": "a_t1.mha"}
+    meta = {"present": np.array(present), "copy_of": np.full(4, -1), "filename_or_obj": "a_t1.mha"} | {
+        "is_placed": True
+    }
     meta |= {name: np.zeros(4) for name in ("background", "noise")}
     return MetaTensor(torch.from_numpy(values), affine=torch.from_numpy(affine), meta=meta)
 
@@ -212,6 +214,10 @@ def test_doubts() -> None:
     standardised = raw_of(sound, [True] * 4)
     standardised.meta["background"][[1, 3]] = -3.456, -0.5
     assert list(doubts(standardised, 1)) == ["taken as background, which should be 0: -3.46 in t1ce, -0.5 in flair"]
+    standardised.meta |= {"background": np.zeros(4), "is_placed": False}
+    assert list(doubts(standardised, 1)) == [
+        "the header does not tell where the axes point (qform_code and sform_code are 0); taken as LPS"
+    ]
     ringing = raw_of(sound, [True] * 4)
     ringing.meta["noise"][[0, 2]] = 7.5
     assert list(doubts(ringing, 1)) == [
