@@ -38,6 +38,8 @@ def defined(cls: Network) -> Network:
 def definition_of(network: torch.nn.Module) -> dict[str, Any] | None:
     """Class and arguments of a network of this package, None of another.
 
+    Of arguments that matter only until weights are loaded, by the class's ``UNTRAINED``, it tells the values there.
+
     Example:
         >>> from shared.networks import TinyUNet
         >>> definition_of(TinyUNet(features=[4] * 5))["features"]
@@ -46,7 +48,7 @@ def definition_of(network: torch.nn.Module) -> dict[str, Any] | None:
     if type(network) is not NETWORKS.get(type(network).__name__):
         return None
     arguments: dict[str, Any] = network._arguments  # type: ignore[assignment]
-    return {"network": type(network).__name__, **arguments}
+    return {"network": type(network).__name__, **arguments, **getattr(network, "UNTRAINED", {})}
 
 
 def build_network(definition: Mapping[str, Any]) -> torch.nn.Module:

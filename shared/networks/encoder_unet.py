@@ -68,6 +68,8 @@ class EncoderUNet(nn.Module):
         torch.Size([2, 1, 64, 128])
     """
 
+    UNTRAINED = {"imagenet": False, "prior": 0.01}  # noqa: RUF012 - TorchScript takes no annotation here
+
     def __init__(
         self,
         in_channels: int = 3,
