@@ -1,5 +1,6 @@
 """What docs/python.md shows, for all bundles, packed and not; and what MONAI's own tools do with their properties."""
 
+import copy
 import json
 import re
 import shutil
@@ -102,7 +103,8 @@ def test_a_federated_client_trains_and_evaluates(place, tmp_path):
     assert "epochs: the learning rate falls over 2" in str(user_error_behind(raised.value) or raised.value)
     evaluator = MonaiAlgo("bundles/unet_dsb", config_train_filename=None, eval_kwargs=evaluation | weights)
     evaluator.initialize()
-    returned = evaluator.evaluate(ExchangeObject(weights=get_state_dict(evaluator.evaluator.network)))
+    weights = copy.deepcopy(get_state_dict(evaluator.evaluator.network))  # as if they came from elsewhere
+    returned = evaluator.evaluate(ExchangeObject(weights=weights))
     assert any(0 <= value <= 1 for value in returned.metrics.values())
 
 

@@ -95,5 +95,5 @@ def test_the_commands_of_make_demo_have_these_options(monkeypatch):
 
 
 def test_every_command_of_the_pages_is_tested():
-    assert (len(LINES), len(KNOBS)) == (73, 8)
+    assert (len(LINES), len(KNOBS)) == (72, 7)
     assert all(re.match(r"python -m shared|(python|torchrun .*) -m monai.bundle", line) for _, line in LINES)

@@ -132,6 +132,7 @@ def test_every_knob_the_readme_names_exists():
 
 def test_the_page_of_knobs_has_all_of_them_and_no_other():
     sections = """network_def network train validate evaluate initialize finalize run training monai_label dataset
+        begin imports save_execute_config plan configs handlers_id
         dataloader inferer preprocessing postprocessing handlers evaluator weights networks ensemble""".split()
     files = set(ROOT.glob("bundles/*/configs/*.json")) - set(ROOT.glob("bundles/*/configs/metadata.json"))
     knobs = {name for file in files for name in json.loads(file.read_text()) if "::" not in name} - set(sections)

@@ -13,7 +13,7 @@ from running import ROOT, SMALL, run_bundle, save_weights
 from shared.errors import user_error_behind
 
 BUNDLES = {"unet_dsb": (3, "nuclei"), "unet_industrial": (1, "defects")}
-DIVISOR = {"unet_dsb": 16, "unet_industrial": 32}  # of a window's sides
+DIVISOR = {"unet_dsb": 16, "unet_industrial": 64}  # of a window's sides
 
 
 def parse(name, configs, **options):
@@ -68,7 +68,7 @@ def test_the_evaluator_s_probability_is_the_mean(bundle, configs, number, flips)
     parser.get_parsed_content("begin::1")  # loads the weights
     inferer = parser.get_parsed_content(f"{evaluator}::inferer")
     network = parser.get_parsed_content("network").eval()
-    x = torch.rand(1, BUNDLES[name][0], 64, 32)
+    x = torch.rand(1, BUNDLES[name][0], 64, 128)
     with torch.inference_mode():
         found = torch.sigmoid(inferer(x, network))
         assert torch.allclose(found, mean_by_hand(x, networks[:number], flips), atol=1e-5)

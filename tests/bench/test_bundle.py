@@ -127,7 +127,7 @@ def test_the_loader_is_measured_on_real_files(nuclei):
         ({"mode": "infer", "output": ROOT}, "output: .* is a folder; name a file"),
         (
             {"mode": "train", "device": "cpu", "bundle": ROOT / "bundles" / "unet_industrial", "size": (33, 64)},
-            r"size: the network fails on 33x64 \(.*\); its sides are 32\*n x 32\*n",
+            r"size: the network fails on 33x64 \(.*\); its sides are 64\*n x 64\*n",
         ),
     ],
 )

@@ -17,7 +17,7 @@ from shared.cli import main
 from shared.errors import UserError
 from shared.inferers.openvino_engine import OpenVINOEngine, openvino_is_there
 
-NETWORKS = {"unet_dsb": "UNet", "unet_industrial": "SubpixelUNet", "unet3d_brats": "UNet3D"}
+NETWORKS = {"unet_dsb": "UNet", "unet_industrial": "EncoderUNet", "unet3d_brats": "UNet3D"}
 FLIPS = {"unet_dsb": 4, "unet_industrial": 4, "unet3d_brats": 8}
 SHORT = {"amp": False, "device": "cpu", "warmup": 0}
 

@@ -25,7 +25,7 @@ def place(tmp_path_factory, defects):
     bundle = copy_bundle("unet_industrial", folder)
     words = ["training", "--config_file", bundle / "configs" / "train.json", "--bundle_root", bundle]
     words += ["--dataset_dir", defects, "--output_dir", "run", "--fold", FOLD, "--device", "cpu"]
-    words += ["--epochs", 1, "--val_interval", 1, "--batch_size", 4]
+    words += ["--epochs", 1, "--epoch_length", 4, "--val_interval", 1, "--batch_size", 4, "--downscale", 2]
     run_command(folder, *words)
     return folder
 

@@ -118,6 +118,9 @@ def test_pictures_whose_normalisation_was_put_off_are_compared(tmp_path):
     bundle = copy_bundle("unet_industrial", tmp_path)
     (bundle / "models").mkdir()
     torch.manual_seed(0)
+    config = json.loads((bundle / "configs" / "inference.json").read_text())
+    config["network_def"]["prior"] = 0.5  # so that there is something in the masks
+    (bundle / "configs" / "inference.json").write_text(json.dumps(config))
     save_half(bundle)
     (tmp_path / "in").mkdir()
     surface = np.random.default_rng(0).integers(0, 255, (40, 53), dtype=np.uint8)

@@ -1,10 +1,6 @@
-import csv
-import hashlib
-
 import numpy as np
 import pytest
 from PIL import Image
-from running import ROOT
 from skimage.measure import label, regionprops
 
 from shared.cli import main
@@ -56,15 +52,6 @@ def test_the_first_pictures_are_the_same_however_many_there_are(raw, tmp_path):
         assert file.read_bytes() == (raw / file.relative_to(tmp_path / "two")).read_bytes()
         other = tmp_path / "other" / file.relative_to(tmp_path / "two")
         assert other.read_bytes() != file.read_bytes()
-
-
-def test_the_masks_are_those_that_the_figures_recorded_are_of(raw):
-    """PNG's pixels, which depend on no codec; the pictures of the recorded table have these names."""
-    digests = [hashlib.sha256(pixels(raw / "masks" / f"part {n:03d}.png")).hexdigest()[:12] for n in (1, 3, 5)]
-    assert digests == ["3976e3a87431", "0530d8d91d31", "e8b2515cabe2"]
-    with (ROOT / "results" / "unet_industrial" / "surfaces" / "metrics.csv").open() as rows:
-        names = {row["id"] for row in csv.DictReader(rows)}
-    assert names <= {f"part {n:03d}" if n % 7 else f"Prüfling_{n:03d}" for n in range(60)}
 
 
 def test_it_goes_on_with_prepare(tmp_path, capsys):
